@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: MIT
+# `make help` lists the targets. Everything that is built goes to $(BUILD).
+
+VERSION := 0.1.0
+SOVERSION := 0
+
+BUILD ?= build
+PREFIX ?= /usr/local
+DESTDIR ?=
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+BINDIR ?= $(PREFIX)/bin
+MANDIR ?= $(PREFIX)/share/man
+
+CC ?= cc
+PKG_CONFIG ?= pkg-config
+OPTIMIZE ?= -O2
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
+WERROR ?=
+SANITIZE ?=
+# The objects are fit for both libraries.
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -g $(OPTIMIZE) $(WARNINGS) $(WERROR) -Iinclude -MMD -MP $(CFLAGS)
+ENGINE_CFLAGS = $(ALL_CFLAGS) -Iengine -fPIC -fvisibility=hidden
+
+# --- packages -------------------------------------------------------------------------------------
+
+# name in pkg-config:package of Debian
+RUN_PACKAGES := liburing:liburing-dev
+CHECK_PACKAGES := $(RUN_PACKAGES) criterion:libcriterion-dev libuv:libuv1-dev glib-2.0:libglib2.0-dev
+
+URING_CFLAGS = $(shell $(PKG_CONFIG) --cflags liburing)
+URING_LIBS = $(shell $(PKG_CONFIG) --libs liburing)
+URING_STATIC = $(shell $(PKG_CONFIG) --variable=libdir liburing)/liburing.a
+
+# --- what there is --------------------------------------------------------------------------------
+
+ENGINE := $(wildcard engine/*.c engine/*/*.c)
+ENGINE_OBJECTS := $(ENGINE:%.c=$(BUILD)/%.o)
+# Runs in the memory of another process between clone and exec: instrumented code would write that one's shadow state
+# (engine/birth/child.c says more).
+UNSANITIZED := $(BUILD)/engine/birth/child.o $(BUILD)/engine/sys/clone.o
+
+STATIC := $(BUILD)/libpidring.a
+SHARED := $(BUILD)/libpidring.so.$(VERSION)
+TOOLS := $(BUILD)/pidring-run
+TOOL_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/run_*.c))
+
+SCENARIO_RUNNER := tests/scenario/main.c tests/scenario/helpers.c
+SCENARIOS := $(BUILD)/tests/scenarios
+LOOPS := $(BUILD)/tests/loops
+DRIVER := $(BUILD)/tests/driver
+SCENARIO_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/scenario/*.c))
+LOOP_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/loops/*.c) $(SCENARIO_RUNNER))
+TEST_PROGRAMS := $(SCENARIOS) $(LOOPS)
+
+BENCH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out bench/noop.c,$(wildcard bench/*.c)))
+
+.PHONY: all run check install uninstall format lint asan tsan valgrind bench clean help \
+	packages-run packages-check build-check test quick-check
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+
+all: $(STATIC) $(SHARED) $(TOOLS) $(BUILD)/pidring.pc
+
+help:
+	@echo 'make run        install what is missing, build, and do a piece of work with pidring-run'
+	@echo 'make check      install what is missing, build, and run all tests on both backends and all births'
+	@echo 'make            build the libraries and tools into $(BUILD)/'
+	@echo 'make install    to $$(DESTDIR)$$(PREFIX), by default /usr/local; make uninstall takes it away'
+	@echo 'make asan       the tests with AddressSanitizer and UndefinedBehaviorSanitizer'
+	@echo 'make tsan       the tests with ThreadSanitizer'
+	@echo 'make valgrind   the tests under valgrind (which needs epoll and fork)'
+	@echo 'make lint       clang-tidy and cppcheck'
+	@echo 'make format     let clang-format lay the sources out'
+	@echo 'make bench      measure against other systems; see bench/README.md'
+	@echo 'make clean      remove $(BUILD)/'
+
+# --- packages -------------------------------------------------------------------------------------
+
+packages-run:
+	@./.ci/packages $(RUN_PACKAGES)
+
+packages-check:
+	@./.ci/packages $(CHECK_PACKAGES)
+
+# --- building -------------------------------------------------------------------------------------
+
+$(UNSANITIZED): SANITIZE :=
+
+$(BUILD)/engine/%.o: engine/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ENGINE_CFLAGS) $(SANITIZE) -c $< -o $@
+
+$(BUILD)/tools/%.o: tools/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(SANITIZE) -c $< -o $@
+
+$(BUILD)/tests/%.o: tests/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Itests -Itests/scenario $(TEST_CFLAGS) $(SANITIZE) -c $< -o $@
+
+$(BUILD)/tests/loops/%.o: TEST_CFLAGS = $(shell $(PKG_CONFIG) --cflags libuv glib-2.0)
+
+$(BUILD)/bench/%.o: bench/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c $< -o $@
+
+$(STATIC): $(ENGINE_OBJECTS)
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(SHARED): $(ENGINE_OBJECTS) engine/libpidring.map
+	$(CC) -shared $(SANITIZE) -Wl,-soname,libpidring.so.$(SOVERSION) -Wl,--version-script=engine/libpidring.map \
+		-Wl,-z,now -Wl,-z,relro $(LDFLAGS) -o $@ $(ENGINE_OBJECTS) $(URING_LIBS) -lpthread
+	ln -sf libpidring.so.$(VERSION) $(BUILD)/libpidring.so.$(SOVERSION)
+	ln -sf libpidring.so.$(SOVERSION) $(BUILD)/libpidring.so
+
+$(BUILD)/pidring.pc: Makefile
+	@mkdir -p $(@D)
+	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$(INCLUDEDIR)' '' \
+		'Name: pidring' 'Description: Processes on clone3, pidfds and io_uring' 'Version: $(VERSION)' \
+		'Requires.private: liburing' 'Libs: -L$${libdir} -lpidring' 'Libs.private: -lpthread' \
+		'Cflags: -I$${includedir}' > $@
+
+# Tools start fast: no library to look up but libc, nothing bound lazily.
+$(BUILD)/pidring-run: $(BUILD)/tools/pidring-run.o $(TOOL_OBJECTS) $(STATIC)
+	$(CC) $(SANITIZE) -Wl,-z,now $(LDFLAGS) -o $@ $^ $(URING_STATIC) -lpthread
+
+$(SCENARIOS): $(SCENARIO_OBJECTS) $(STATIC)
+	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(URING_STATIC) -lpthread
+
+$(LOOPS): $(LOOP_OBJECTS) $(STATIC)
+	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(URING_STATIC) $(shell $(PKG_CONFIG) --libs libuv glib-2.0) -lpthread
+
+$(DRIVER): tests/driver.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Itests -o $@ $< $(LDFLAGS) $(shell $(PKG_CONFIG) --libs criterion) -lpthread
+
+$(BUILD)/bench/noop: bench/noop.c
+	@mkdir -p $(@D)
+	$(CC) -O2 -static -nostdlib -nostartfiles -ffreestanding -fno-stack-protector -o $@ $<
+
+$(BUILD)/bench/suite: $(BENCH_OBJECTS) $(STATIC)
+	$(CC) $(LDFLAGS) -Wl,-z,now -o $@ $^ $(URING_STATIC) -lpthread -lm
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+# --- the two commands -----------------------------------------------------------------------------
+
+run: packages-run
+	@$(MAKE) --no-print-directory $(BUILD)/pidring-run
+	@sh tools/demo.sh $(BUILD)/pidring-run
+
+check: packages-check
+	@$(MAKE) --no-print-directory build-check
+	@$(MAKE) --no-print-directory test
+
+build-check: all $(TEST_PROGRAMS) $(DRIVER)
+
+test:
+	sh tests/library.sh $(BUILD) $(CC)
+	sh tests/tools/matrix.sh $(BUILD)/pidring-run
+	$(DRIVER) --quiet
+
+# --- under tools ----------------------------------------------------------------------------------
+
+# Whole runs in a build of their own. The scenarios are run by themselves: the test framework's own workers do not work under
+# these tools.
+asan: packages-check
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' \
+		OPTIMIZE=-O1 $(BUILD)/asan/tests/scenarios $(BUILD)/asan/tests/loops
+	PIDRING_TEST_SMALL=1 sh tests/sanitized.sh $(BUILD)/asan/tests
+
+tsan: packages-check
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan SANITIZE=-fsanitize=thread \
+		OPTIMIZE=-O1 $(BUILD)/tsan/tests/scenarios
+	PIDRING_TEST_SMALL=1 sh tests/sanitized.sh $(BUILD)/tsan/tests
+
+valgrind: packages-check
+	@$(MAKE) --no-print-directory $(SCENARIOS)
+	PIDRING_TEST_SMALL=1 sh tests/valgrind.sh $(SCENARIOS)
+
+SOURCES = $(ENGINE) $(wildcard tools/*.c tests/*.c tests/*/*.c bench/*.c)
+HEADERS = $(wildcard include/*.h engine/*.h engine/*/*.h tools/*.h tests/*/*.h bench/*.h)
+
+format:
+	clang-format -i $(SOURCES) $(HEADERS)
+
+lint:
+	clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
+	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+		--suppress=missingIncludeSystem -D_GNU_SOURCE -D__x86_64__ -Iinclude -Iengine $(ENGINE) $(wildcard tools/*.c)
+	clang-tidy --quiet --warnings-as-errors='*' $(ENGINE) $(wildcard tools/*.c) -- \
+		-std=gnu11 -D_GNU_SOURCE -Iinclude -Iengine -Itools $(URING_CFLAGS)
+
+bench: packages-run
+	@$(MAKE) --no-print-directory $(BUILD)/bench/suite $(BUILD)/bench/noop $(BUILD)/pidring-run
+	$(BUILD)/bench/suite --json $(BUILD)/bench/results.json
+
+# --- installing -----------------------------------------------------------------------------------
+
+install: all
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1
+	install -m 644 include/pidring.h $(DESTDIR)$(INCLUDEDIR)
+	install -m 644 $(STATIC) $(DESTDIR)$(LIBDIR)
+	install -m 755 $(SHARED) $(DESTDIR)$(LIBDIR)
+	ln -sf libpidring.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libpidring.so.$(SOVERSION)
+	ln -sf libpidring.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libpidring.so
+	install -m 644 $(BUILD)/pidring.pc $(DESTDIR)$(LIBDIR)/pkgconfig
+	install -m 755 $(TOOLS) $(DESTDIR)$(BINDIR)
+	install -m 644 $(wildcard tools/*.1) $(DESTDIR)$(MANDIR)/man1
+
+uninstall:
+	rm -f $(DESTDIR)$(INCLUDEDIR)/pidring.h $(DESTDIR)$(LIBDIR)/libpidring.a \
+		$(DESTDIR)$(LIBDIR)/libpidring.so $(DESTDIR)$(LIBDIR)/libpidring.so.$(SOVERSION) \
+		$(DESTDIR)$(LIBDIR)/libpidring.so.$(VERSION) $(DESTDIR)$(LIBDIR)/pkgconfig/pidring.pc \
+		$(addprefix $(DESTDIR)$(BINDIR)/,$(notdir $(TOOLS))) \
+		$(addprefix $(DESTDIR)$(MANDIR)/man1/,$(notdir $(wildcard tools/*.1)))
+
+clean:
+	rm -rf $(BUILD)

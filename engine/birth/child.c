@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What runs between clone and target, in the order of the two tables at the end of this file.
+ *
+ * A program's child usually shares memory, thread-local storage and, at first, descriptors with its creator, who goes on
+ * meanwhile (CLONE_VM without CLONE_VFORK). What follows from that, and where it is answered:
+ *
+ *   - errno is the creator's: only raw system calls (sys/raw.h), never libc.
+ *   - malloc, stdio and the dynamic linker hold the creator's locks: nothing is allocated, no function of
+ *     another object is called (not even memset: no large local variables, no struct copies).
+ *   - a signal handler would run the creator's code on its data: all signals are blocked from before the clone until
+ *     the dispositions are reset; the mask is restored last.
+ *   - a sanitizer's instrumentation would write the creator's shadow stack: this file is always compiled without it.
+ *   - the descriptor table is the creator's until stage_unshare: nothing before it opens, moves or closes anything.
+ *   - the creator may release plan and stack as soon as the kernel has cleared its word, which happens in exec or exit,
+ *     from where there is no way back to this code.
+ *   - the compiler's stack protector reads the creator's canary, which is the same for both and never changes.
+ */
+#include "birth/child.h"
+
+#include "sys/raw.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+/* The kernel's own struct sigaction; all zero is SIG_DFL. The same on x86-64 and aarch64. */
+struct kernel_signal_action {
+	void (*handler)(int);
+	unsigned long flags;
+	void (*restorer)(void);
+	sys_signal_set mask;
+};
+
+static long set_action(int signal_number, const struct kernel_signal_action *action)
+{
+	return raw_call4(SYS_rt_sigaction, signal_number, (long)action, 0, (long)SYS_SIGNAL_SET_SIZE);
+}
+
+static long get_action(int signal_number, struct kernel_signal_action *ret_action)
+{
+	return raw_call4(SYS_rt_sigaction, signal_number, 0, (long)ret_action, (long)SYS_SIGNAL_SET_SIZE);
+}
+
+static bool may_be_caught(int signal_number)
+{
+	return signal_number != SIGKILL && signal_number != SIGSTOP;
+}
+
+/* The creator's handlers must be gone before the mask is: they would run here, on the creator's memory. */
+static long stage_dispositions(struct child_plan *plan)
+{
+	static const struct kernel_signal_action by_default;
+	struct kernel_signal_action old;
+
+	if (!plan->reset_signals && plan->handlers_cleared)
+		return 0;
+
+	for (int signal_number = 1; signal_number <= SYS_SIGNALS; signal_number++) {
+		if (!may_be_caught(signal_number))
+			continue;
+		if (!plan->reset_signals) {
+			long r = get_action(signal_number, &old);
+			if (r < 0)
+				return r;
+			if (old.handler == SIG_IGN || old.handler == SIG_DFL)
+				continue;
+		}
+		long r = set_action(signal_number, &by_default);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static long stage_session(struct child_plan *plan)
+{
+	return plan->new_session ? raw_call0(SYS_setsid) : 0;
+}
+
+static long stage_group(struct child_plan *plan)
+{
+	/* A session leader leads its group already, and may not be moved. */
+	return plan->new_group && !plan->new_session ? raw_call2(SYS_setpgid, 0, 0) : 0;
+}
+
+static long stage_umask(struct child_plan *plan)
+{
+	if (plan->set_umask)
+		raw_call1(SYS_umask, (long)plan->umask);
+	return 0;
+}
+
+static long stage_working_directory(struct child_plan *plan)
+{
+	return plan->working_directory ? raw_call1(SYS_chdir, (long)plan->working_directory) : 0;
+}
+
+static long stage_limit(struct child_plan *plan)
+{
+	if (!plan->set_descriptor_limit)
+		return 0;
+	return raw_call4(SYS_prlimit64, 0, RLIMIT_NOFILE, (long)&plan->descriptor_limit, 0);
+}
+
+bool child_has_ended(int pidfd)
+{
+	struct pollfd item = { .fd = pidfd, .events = POLLIN };
+	struct timespec at_once = { 0 };
+
+	return raw_call5(SYS_ppoll, (long)&item, 1, (long)&at_once, 0, 0) > 0;
+}
+
+/* From another PID namespace the parent's pid reads 0, so there its pidfd is asked. */
+static bool parent_has_ended(const struct child_plan *plan)
+{
+	long now = raw_call0(SYS_getppid);
+
+	if (now == plan->parent_pid)
+		return false;
+	if (now == 0 && plan->parent_pidfd >= 0)
+		return child_has_ended(plan->parent_pidfd);
+	return true;
+}
+
+/*
+ * After every change of credentials, which would clear it (prctl(2)). A parent that ended before the prctl is
+ * noticed by the look after it; the signal that was missed is sent by the child itself and waits, with all others, for
+ * the mask.
+ */
+static long stage_death_signal(struct child_plan *plan)
+{
+	if (plan->death_signal == 0)
+		return 0;
+
+	long r = raw_call5(SYS_prctl, PR_SET_PDEATHSIG, plan->death_signal, 0, 0, 0);
+	if (r < 0)
+		return r;
+	if (!parent_has_ended(plan))
+		return 0;
+	return raw_call2(SYS_kill, raw_call0(SYS_getpid), plan->death_signal);
+}
+
+/* Leaves the shared table: the kernel copies only what is below unshare_from, so the cost does not grow with the
+ * table (Linux 5.9). */
+static long stage_unshare(struct child_plan *plan)
+{
+	if (!plan->shared_table)
+		return 0;
+	return raw_call3(SYS_close_range, plan->unshare_from, (long)~0U, CLOSE_RANGE_UNSHARE);
+}
+
+/* Sources first move above all targets, so that no placement can overwrite the source of another: 1 -> 2 and 2 -> 1 come
+ * out right. */
+static long lift(int source, int above)
+{
+	if (source >= 0)
+		return raw_call3(SYS_fcntl, source, F_DUPFD_CLOEXEC, above);
+
+	long opened = raw_call4(SYS_openat, AT_FDCWD, (long)"/dev/null", O_RDWR | O_CLOEXEC, 0);
+	if (opened < 0)
+		return opened;
+	long lifted = raw_call3(SYS_fcntl, opened, F_DUPFD_CLOEXEC, above);
+	raw_call1(SYS_close, opened);
+	return lifted;
+}
+
+static long stage_placements(struct child_plan *plan)
+{
+	long lifted[CHILD_PLACEMENTS];
+	int above = 3;
+
+	for (unsigned i = 0; i < plan->placement_count; i++)
+		if (plan->placements[i].target >= above)
+			above = plan->placements[i].target + 1;
+	for (unsigned i = 0; i < plan->placement_count; i++) {
+		lifted[i] = lift(plan->placements[i].source, above);
+		if (lifted[i] < 0)
+			return lifted[i];
+	}
+	for (unsigned i = 0; i < plan->placement_count; i++) {
+		long r = raw_call3(SYS_dup3, lifted[i], plan->placements[i].target, 0);
+		if (r < 0)
+			return r;
+		raw_call1(SYS_close, lifted[i]);
+	}
+	return 0;
+}
+
+static bool is_kept(const struct child_plan *plan, long descriptor)
+{
+	if (descriptor <= 2 || descriptor == plan->report_descriptor)
+		return true;
+	for (unsigned i = 0; i < plan->placement_count; i++)
+		if (descriptor == plan->placements[i].target)
+			return true;
+	return false;
+}
+
+/* The lowest kept descriptor from `from` on; -1: none. */
+static long next_kept(const struct child_plan *plan, long from)
+{
+	long lowest = plan->report_descriptor >= from ? plan->report_descriptor : -1;
+
+	for (unsigned i = 0; i < plan->placement_count; i++) {
+		long target = plan->placements[i].target;
+		if (target >= from && (lowest < 0 || target < lowest))
+			lowest = target;
+	}
+	return lowest;
+}
+
+static long close_between_kept(const struct child_plan *plan)
+{
+	long from = 3;
+
+	for (;;) {
+		long kept = next_kept(plan, from);
+		if (kept < 0)
+			return raw_call3(SYS_close_range, from, (long)~0U, 0);
+		if (kept > from) {
+			long r = raw_call3(SYS_close_range, from, kept - 1, 0);
+			if (r < 0)
+				return r;
+		}
+		from = kept + 1;
+	}
+}
+
+static long parse_number(const char *text)
+{
+	long number = 0;
+
+	if (*text < '0' || *text > '9')
+		return -1;
+	for (; *text >= '0' && *text <= '9'; text++)
+		number = number * 10 + (*text - '0');
+	return number;
+}
+
+/* The kernel's struct linux_dirent64. */
+struct directory_entry {
+	uint64_t inode;
+	int64_t offset;
+	uint16_t length;
+	uint8_t type;
+	char name[];
+};
+
+/* Without close_range: /proc/self/fd lists what is open. Closing while reading may skip entries, hence until a pass finds
+ * nothing. */
+static long close_listed(const struct child_plan *plan)
+{
+	long directory = raw_call4(SYS_openat, AT_FDCWD, (long)"/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	_Alignas(struct directory_entry) char buffer[1024];
+	bool found = true;
+
+	if (directory < 0)
+		return directory;
+	while (found) {
+		long length;
+
+		found = false;
+		raw_call3(SYS_lseek, directory, 0, 0 /* SEEK_SET */);
+		while ((length = raw_call3(SYS_getdents64, directory, (long)buffer, sizeof buffer)) > 0) {
+			for (long at = 0; at < length;) {
+				const struct directory_entry *entry = (const void *)(buffer + at);
+				long descriptor = parse_number(entry->name);
+
+				at += entry->length;
+				if (descriptor < 0 || descriptor == directory || is_kept(plan, descriptor))
+					continue;
+				raw_call1(SYS_close, descriptor);
+				found = true;
+			}
+		}
+		if (length < 0)
+			break;
+	}
+	raw_call1(SYS_close, directory);
+	return 0;
+}
+
+/* Without /proc, too: every number that could be open. */
+static long close_numbers(const struct child_plan *plan)
+{
+	struct rlimit limit;
+	long r = raw_call4(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, (long)&limit);
+
+	if (r < 0)
+		return r;
+	/* The hard limit: the soft one may have been lowered below an open descriptor. */
+	for (long descriptor = 3; (uint64_t)descriptor < limit.rlim_max && descriptor < INT_MAX; descriptor++)
+		if (!is_kept(plan, descriptor))
+			raw_call1(SYS_close, descriptor);
+	return 0;
+}
+
+static long stage_close(struct child_plan *plan)
+{
+	/* stage_unshare left nothing above 2 behind, and nothing came since. */
+	bool closed_by_unshare = plan->shared_table && plan->unshare_from <= 3 && plan->placement_count == 0;
+
+	if (plan->keep_descriptors || closed_by_unshare)
+		return 0;
+	if (plan->have_close_range)
+		return close_between_kept(plan);
+	if (close_listed(plan) == 0)
+		return 0;
+	return close_numbers(plan);
+}
+
+static long stage_mask(struct child_plan *plan)
+{
+	return raw_call4(SYS_rt_sigprocmask, SIG_SETMASK, (long)&plan->signal_mask, 0, (long)SYS_SIGNAL_SET_SIZE);
+}
+
+static long stage_exec(struct child_plan *plan)
+{
+	return raw_call3(SYS_execve, (long)plan->path, (long)plan->argv, (long)plan->envp);
+}
+
+struct stage {
+	enum pidring_step step;
+	long (*run)(struct child_plan *plan);
+};
+
+static const struct stage program_stages[] = {
+	{ PIDRING_STEP_SIGNALS, stage_dispositions },
+	{ PIDRING_STEP_SESSION, stage_session },
+	{ PIDRING_STEP_GROUP, stage_group },
+	{ PIDRING_STEP_NONE, stage_umask }, /* cannot fail */
+	{ PIDRING_STEP_WORKING_DIRECTORY, stage_working_directory },
+	{ PIDRING_STEP_LIMIT, stage_limit },
+	{ PIDRING_STEP_DEATH_SIGNAL, stage_death_signal },
+	{ PIDRING_STEP_DESCRIPTORS, stage_unshare },
+	{ PIDRING_STEP_STREAM, stage_placements },
+	{ PIDRING_STEP_DESCRIPTORS, stage_close },
+	{ PIDRING_STEP_SIGNALS, stage_mask },
+	{ PIDRING_STEP_EXEC, stage_exec },
+};
+
+static const struct stage function_stages[] = {
+	{ PIDRING_STEP_SESSION, stage_session },
+	{ PIDRING_STEP_GROUP, stage_group },
+	{ PIDRING_STEP_NONE, stage_umask }, /* cannot fail */
+	{ PIDRING_STEP_WORKING_DIRECTORY, stage_working_directory },
+	{ PIDRING_STEP_DEATH_SIGNAL, stage_death_signal },
+	{ PIDRING_STEP_STREAM, stage_placements },
+};
+
+static long run_stages(struct child_plan *plan, const struct stage *stages, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		long r = stages[i].run(plan);
+		if (r >= 0)
+			continue;
+		plan->failed_step = (int)stages[i].step;
+		plan->failed_error = (int)-r;
+		return r;
+	}
+	return 0;
+}
+
+/* As a shell has it: 127 for what is not there, 126 for what cannot be run. */
+static int exit_code_of_failure(const struct child_plan *plan)
+{
+	return plan->failed_step == PIDRING_STEP_EXEC && plan->failed_error == ENOENT ? 127 : 126;
+}
+
+void child_run_program(void *argument)
+{
+	struct child_plan *plan = argument;
+
+	run_stages(plan, program_stages, sizeof program_stages / sizeof program_stages[0]);
+	if (plan->report_descriptor >= 0) {
+		struct child_report report = { plan->failed_step, plan->failed_error };
+		raw_call3(SYS_write, plan->report_descriptor, (long)&report, sizeof report);
+	}
+	for (;;)
+		raw_call1(SYS_exit_group, exit_code_of_failure(plan));
+}
+
+int child_run_program_clone(void *plan)
+{
+	child_run_program(plan);
+}
+
+int child_prepare_function(struct child_plan *plan)
+{
+	return (int)run_stages(plan, function_stages, sizeof function_stages / sizeof function_stages[0]);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* The plan of a child: everything that happens between clone and target, decided before the clone. */
+#ifndef PIDRING_BIRTH_CHILD_H
+#define PIDRING_BIRTH_CHILD_H
+
+#include "pidring.h"
+#include "sys/sys.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* stdin, stdout, stderr and the auth key. */
+#define CHILD_PLACEMENTS 4
+
+/* One descriptor that the child gets. */
+struct placement {
+	int source; /* in the creator's table; -1: /dev/null is opened */
+	int target; /* in the child's */
+};
+
+struct child_plan {
+	/* Every stage is skipped unless its field asks for it. */
+	bool reset_signals;          /* every disposition to SIG_DFL; else only handlers, if the clone did not */
+	bool handlers_cleared;       /* CLONE_CLEAR_SIGHAND did that */
+	sys_signal_set signal_mask;  /* set last, before exec */
+	bool new_session, new_group;
+	bool set_umask;
+	mode_t umask;
+	const char *working_directory;
+	bool set_descriptor_limit;
+	struct rlimit descriptor_limit;
+	int death_signal; /* 0: none */
+	pid_t parent_pid;
+	int parent_pidfd; /* -1: none */
+
+	/* Descriptors. */
+	bool shared_table;  /* CLONE_FILES: leave the creator's table, taking only what is below unshare_from along */
+	unsigned unshare_from;
+	bool keep_descriptors;
+	bool have_close_range;
+	struct placement placements[CHILD_PLACEMENTS];
+	unsigned placement_count;
+
+	/* The program. */
+	const char *path;
+	char *const *argv;
+	char *const *envp;
+
+	/* How a failure is told: in these two if the memory is shared, else as a struct child_report to report_descriptor. */
+	int report_descriptor; /* -1: the memory is shared */
+	int failed_step;       /* enum pidring_step */
+	int failed_error;      /* errno, positive */
+};
+
+struct child_report {
+	int failed_step;
+	int failed_error;
+};
+
+/* In the child of a program: carries out the plan, ends in the program or in exit_group. */
+__attribute__((noreturn)) void child_run_program(void *plan);
+/* The same with the signature that clone(2)'s wrapper wants. */
+int child_run_program_clone(void *plan);
+/* In the fork of a function target: the stages that go for functions, too. Returns 0, or a negated errno with failed_step
+ * set. */
+int child_prepare_function(struct child_plan *plan);
+
+/* Whether the process of this pidfd has ended. */
+bool child_has_ended(int pidfd);
+
+#endif

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Start method `exec`: a program, by the asynchronous vfork, and by its two fallbacks.
+ *
+ *   CLONE_VM     clone3 without CLONE_VFORK: the caller goes on at once, the kernel clears and wakes the slot's word when
+ *                the child leaves the memory. The failing stage and its errno stand in the slot.
+ *   CLONE_VFORK  clone: the caller is suspended until then.
+ *   FORK_EXEC    libc's fork() and pidfd_open: nothing is shared; a close-on-exec pipe tells of success by its
+ *                end, of failure by a report.
+ */
+#include "birth/birth.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+
+static char *stack_bottom(struct birth_slot *slot)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	return (char *)slot + page - slot->mapping_size + page;
+}
+
+static int clone_vm(struct birth_slot *slot, struct newborn *ret_newborn)
+{
+	int pidfd = -1;
+	char *bottom = stack_bottom(slot);
+	struct sys_clone_arguments arguments = {
+		.flags = CLONE_VM | CLONE_PIDFD | CLONE_CLEAR_SIGHAND | CLONE_CHILD_CLEARTID |
+			 (slot->plan.shared_table ? CLONE_FILES : 0),
+		.pidfd = (uint64_t)(uintptr_t)&pidfd,
+		.child_tid = (uint64_t)(uintptr_t)&slot->word,
+		.exit_signal = SIGCHLD,
+		.stack = (uint64_t)(uintptr_t)bottom,
+		.stack_size = (uint64_t)((char *)slot - bottom),
+	};
+
+	slot->plan.handlers_cleared = true;
+	atomic_store_explicit(&slot->word, 1, memory_order_release);
+	long pid = sys_clone3_call(&arguments, child_run_program, &slot->plan);
+	if (pid < 0) {
+		atomic_store_explicit(&slot->word, 0, memory_order_release);
+		return (int)pid;
+	}
+	*ret_newborn = (struct newborn){ (pid_t)pid, pidfd, PIDRING_BIRTH_CLONE_VM };
+	return 0;
+}
+
+static int clone_vfork(struct birth_slot *slot, struct newborn *ret_newborn)
+{
+	int pidfd = -1;
+	long pid = sys_clone_vfork(slot, &pidfd, child_run_program_clone, &slot->plan);
+
+	if (pid < 0)
+		return (int)pid;
+	*ret_newborn = (struct newborn){ (pid_t)pid, pidfd, PIDRING_BIRTH_CLONE_VFORK };
+	return 0;
+}
+
+/* The reading end does not block: a copy of the writing end in a stranger must not hold up settle. */
+static int open_report(int ret_report[2])
+{
+	if (pipe2(ret_report, O_CLOEXEC) < 0)
+		return -errno;
+	fcntl(ret_report[0], F_SETFL, O_NONBLOCK);
+	return 0;
+}
+
+static int fork_exec(struct birth_slot *slot, struct newborn *ret_newborn)
+{
+	int report[2];
+	pid_t pid = -1;
+	int pidfd = -1;
+	int parent_pidfd = sys_pidfd_open(getpid());
+
+	if (parent_pidfd < 0)
+		return parent_pidfd;
+	birth_fork_lock();
+	int r = open_report(report);
+	if (r == 0) {
+		slot->plan.report_descriptor = report[1];
+		r = birth_fork(child_run_program, &slot->plan, parent_pidfd, &pid, &pidfd);
+		close(report[1]);
+		if (r < 0)
+			close(report[0]);
+	}
+	birth_fork_unlock();
+	close(parent_pidfd);
+	if (r < 0)
+		return r;
+	slot->report_descriptor = report[0];
+	*ret_newborn = (struct newborn){ pid, pidfd, PIDRING_BIRTH_FORK_EXEC };
+	return 0;
+}
+
+int birth_program(const struct birth_paths *paths, struct birth_slot *slot, struct newborn *ret_newborn)
+{
+	struct child_plan *plan = &slot->plan;
+
+	plan->have_close_range = paths->close_range;
+	plan->shared_table = paths->program == PIDRING_BIRTH_CLONE_VM && !plan->keep_descriptors;
+	plan->handlers_cleared = false;
+	plan->report_descriptor = -1;
+	plan->failed_step = 0;
+	plan->failed_error = 0;
+	slot->report_descriptor = -1;
+	atomic_store_explicit(&slot->word, 0, memory_order_relaxed);
+
+	switch (paths->program) {
+	case PIDRING_BIRTH_CLONE_VM:
+		return clone_vm(slot, ret_newborn);
+	case PIDRING_BIRTH_CLONE_VFORK:
+		return clone_vfork(slot, ret_newborn);
+	default:
+		return fork_exec(slot, ret_newborn);
+	}
+}
+
+static bool is_readable(int descriptor)
+{
+	struct pollfd item = { .fd = descriptor, .events = POLLIN };
+
+	return poll(&item, 1, 0) > 0;
+}
+
+bool birth_program_is_settled(struct birth_slot *slot)
+{
+	if (slot->report_descriptor >= 0)
+		return is_readable(slot->report_descriptor);
+	return atomic_load_explicit(&slot->word, memory_order_acquire) == 0;
+}
+
+void birth_program_wait(struct birth_slot *slot, int pidfd)
+{
+	/* Some kernels (before 5.16) do not clear the word of a child that dumps core: then its end is the sign. */
+	enum { LOOK_EVERY = 100 * 1000 * 1000 };
+
+	if (slot->report_descriptor >= 0) {
+		struct pollfd items[2] = { { .fd = slot->report_descriptor, .events = POLLIN },
+					   { .fd = pidfd, .events = POLLIN } };
+		while (poll(items, 2, -1) < 0 && errno == EINTR)
+			;
+		return;
+	}
+	while (!birth_program_is_settled(slot)) {
+		struct timespec now;
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		int64_t deadline = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec + LOOK_EVERY;
+		int r = sys_futex_wait((const uint32_t *)&slot->word, 1, deadline);
+		if (r == -ETIMEDOUT && child_has_ended(pidfd))
+			return;
+	}
+}
+
+void birth_program_settle(struct birth_slot *slot)
+{
+	struct child_report report = { 0 };
+	ssize_t length;
+
+	if (slot->report_descriptor < 0)
+		return;
+	do
+		length = read(slot->report_descriptor, &report, sizeof report);
+	while (length < 0 && errno == EINTR);
+	if (length == (ssize_t)sizeof report) {
+		slot->plan.failed_step = report.failed_step;
+		slot->plan.failed_error = report.failed_error;
+	}
+}
+
+void birth_program_release(struct birth_slot *slot)
+{
+	if (slot->report_descriptor >= 0)
+		close(slot->report_descriptor);
+	slot->report_descriptor = -1;
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Start method `fork`: a function, in a copy of the caller.
+ *
+ *   CLONE  clone3 for a single-threaded caller. A bare clone3 is not fork(): libc's copy of the thread id would stay
+ *          the parent's, and the robust futex list would be empty; both are repaired. libc's locks need no repair, as
+ *          nobody else could hold them.
+ *   FORK   libc's fork() for a threaded caller, whose other threads may hold the locks of malloc and stdio (gated.c).
+ */
+#include "birth/birth.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/single_threaded.h>
+#include <unistd.h>
+
+struct repairs {
+	int *thread_id;
+	void *robust_list;
+	size_t robust_list_length;
+};
+
+/* PR_GET_TID_ADDRESS needs CONFIG_CHECKPOINT_RESTORE: without it libc's fork() it is. */
+static int find_repairs(struct repairs *ret_repairs)
+{
+	int r = sys_thread_id_address(&ret_repairs->thread_id);
+
+	if (r < 0)
+		return r;
+	return sys_get_robust_list(&ret_repairs->robust_list, &ret_repairs->robust_list_length);
+}
+
+static int clone_function(const struct birth_function *function, const struct repairs *repairs, int parent_pidfd,
+			  struct newborn *ret_newborn)
+{
+	int pidfd = -1;
+	struct sys_clone_arguments arguments = {
+		.flags = CLONE_PIDFD | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID,
+		.pidfd = (uint64_t)(uintptr_t)&pidfd,
+		.child_tid = (uint64_t)(uintptr_t)repairs->thread_id,
+		.exit_signal = SIGCHLD,
+	};
+	long pid = sys_clone3(&arguments);
+
+	if (pid < 0)
+		return (int)pid;
+	if (pid == 0) {
+		sys_set_robust_list(repairs->robust_list, repairs->robust_list_length);
+		function->child(function->argument, parent_pidfd);
+		_exit(126);
+	}
+	*ret_newborn = (struct newborn){ (pid_t)pid, pidfd, PIDRING_BIRTH_CLONE };
+	return 0;
+}
+
+struct forked_function {
+	const struct birth_function *function;
+	int parent_pidfd;
+};
+
+static void run_forked(void *argument)
+{
+	const struct forked_function *forked = argument;
+
+	forked->function->child(forked->function->argument, forked->parent_pidfd);
+}
+
+static int fork_function(const struct birth_function *function, int parent_pidfd, struct newborn *ret_newborn)
+{
+	struct forked_function forked = { function, parent_pidfd };
+	pid_t pid = -1;
+	int pidfd = -1;
+
+	birth_fork_lock();
+	int r = birth_fork(run_forked, &forked, parent_pidfd, &pid, &pidfd);
+	birth_fork_unlock();
+	if (r < 0)
+		return r;
+	*ret_newborn = (struct newborn){ pid, pidfd, PIDRING_BIRTH_FORK };
+	return 0;
+}
+
+bool birth_function_clones(const struct birth_paths *paths)
+{
+	struct repairs repairs;
+
+	return paths->clone3 && __libc_single_threaded && find_repairs(&repairs) == 0;
+}
+
+int birth_function(const struct birth_paths *paths, const struct birth_function *function,
+		   struct newborn *ret_newborn)
+{
+	struct repairs repairs;
+	/* The child's sentinel of its parent: opened before the clone, so that it cannot be a stranger's. */
+	int parent_pidfd = sys_pidfd_open(getpid());
+
+	if (parent_pidfd < 0)
+		return parent_pidfd;
+
+	int r;
+	if (!function->libc_fork && paths->clone3 && __libc_single_threaded && find_repairs(&repairs) == 0)
+		r = clone_function(function, &repairs, parent_pidfd, ret_newborn);
+	else
+		r = fork_function(function, parent_pidfd, ret_newborn);
+	close(parent_pidfd);
+	return r;
+}

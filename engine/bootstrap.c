@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/* The life of a function target's process: hooks, stdin, target, exit function, flush, exit code. */
+#include "bootstrap.h"
+
+#include "explain.h"
+#include "family.h"
+#include "finalize.h"
+#include "sys/sys.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdio_ext.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <unistd.h>
+
+/* --- hooks --- */
+
+struct hook {
+	TAILQ_ENTRY(hook) link;
+	int64_t handle;
+	void (*function)(void *argument);
+	void *argument;
+};
+
+static TAILQ_HEAD(, hook) hooks = TAILQ_HEAD_INITIALIZER(hooks);
+static int64_t next_hook = 1;
+
+int64_t pidring_add_after_fork_hook(void (*function)(void *argument), void *argument)
+{
+	if (!function)
+		return explain(-EINVAL, "pidring_add_after_fork_hook: function is NULL");
+
+	struct hook *hook = malloc(sizeof *hook);
+	if (!hook)
+		return explain(-ENOMEM, "no memory for a hook");
+
+	family_enter();
+	int64_t handle = next_hook++;
+	*hook = (struct hook){ .handle = handle, .function = function, .argument = argument };
+	TAILQ_INSERT_TAIL(&hooks, hook, link);
+	family_leave();
+	return handle;
+}
+
+int pidring_remove_after_fork_hook(int64_t handle)
+{
+	struct hook *hook;
+
+	family_enter();
+	TAILQ_FOREACH(hook, &hooks, link)
+		if (hook->handle == handle)
+			break;
+	if (hook)
+		TAILQ_REMOVE(&hooks, hook, link);
+	family_leave();
+	if (!hook)
+		return explain(-ENOENT, "there is no after-fork hook %lld", (long long)handle);
+	free(hook);
+	return 0;
+}
+
+/* A hook may register or remove others, so the next one is looked for by its handle. */
+static bool next_hook_after(int64_t handle, struct hook *ret_hook)
+{
+	struct hook *hook;
+
+	family_enter();
+	TAILQ_FOREACH(hook, &hooks, link)
+		if (hook->handle > handle)
+			break;
+	if (hook)
+		*ret_hook = *hook;
+	family_leave();
+	return hook != NULL;
+}
+
+static void run_hooks(void)
+{
+	int64_t limit = next_hook;
+	struct hook hook = { .handle = 0 };
+
+	while (next_hook_after(hook.handle, &hook) && hook.handle < limit)
+		hook.function(hook.argument);
+}
+
+/* --- the end --- */
+
+/* Set once the target may run: before that, an exit call leaves the exit function out. */
+static bool target_may_run;
+
+static void current_name(char *ret_name, size_t size)
+{
+	pidring_process_name(pidring_current_process(), ret_name, size);
+}
+
+/* The message is printed after the exit function and before the streams are flushed. */
+static __attribute__((noreturn)) void end(int code, const char *heading, const char *text)
+{
+	if (target_may_run)
+		exit_function();
+	if (heading)
+		fprintf(stderr, "%s", heading);
+	if (text)
+		fprintf(stderr, "%s\n", text);
+	family_log("process exiting with exitcode %d", code);
+	fflush(stdout);
+	fflush(stderr);
+	_exit(code & 0xff);
+}
+
+/* In a main process: exit(), whose atexit() handlers include the exit function. From within that, the rest of it runs first. */
+static __attribute__((noreturn)) void end_main(int code, const char *heading, const char *text)
+{
+	if (pidring_is_exiting())
+		exit_function();
+	if (heading)
+		fprintf(stderr, "%s", heading);
+	if (text)
+		fprintf(stderr, "%s\n", text);
+	exit(code & 0xff);
+}
+
+static __attribute__((noreturn)) void end_process(int code, const char *heading, const char *text)
+{
+	family_enter();
+	bool is_child = family.is_child;
+	family_leave();
+	if (is_child)
+		end(code, heading, text);
+	end_main(code, heading, text);
+}
+
+void pidring_exit(int code)
+{
+	end_process(code, NULL, NULL);
+}
+
+void pidring_exit_message(const char *text)
+{
+	end_process(1, NULL, text ? text : "");
+}
+
+void pidring_fail(const char *text)
+{
+	char name[256], heading[sizeof name + sizeof "Process :\n"];
+
+	current_name(name, sizeof name);
+	snprintf(heading, sizeof heading, "Process %s:\n", name);
+	end_process(1, heading, text ? text : "");
+}
+
+/* --- the life --- */
+
+/* What the parent had read ahead is the parent's: the child's descriptor 0 is another file now. */
+static void forget_buffered_input(void)
+{
+	__fpurge(stdin);
+	clearerr(stdin);
+}
+
+static bool replaces_stdin(const struct child_plan *plan)
+{
+	return plan->placement_count > 0 && plan->placements[0].target == STDIN_FILENO;
+}
+
+/* Only an explicit wish may fail; that stdin is closed by default is a courtesy. */
+static bool is_courtesy(const struct pidring_process *process, const struct child_plan *plan)
+{
+	return plan->failed_step == PIDRING_STEP_STREAM && plan->placement_count == 1 &&
+	       process->settings->streams[0].to == PIDRING_STREAM_DEFAULT;
+}
+
+static void prepare(const struct pidring_process *process, struct child_plan *plan)
+{
+	char text[256];
+
+	if (child_prepare_function(plan) < 0 && !is_courtesy(process, plan)) {
+		snprintf(text, sizeof text, "cannot prepare its %s: %s",
+			 pidring_step_name((enum pidring_step)plan->failed_step), strerror(plan->failed_error));
+		pidring_fail(text);
+	}
+	if (replaces_stdin(plan))
+		forget_buffered_input();
+}
+
+void bootstrap_run(void *argument, int parent_pidfd)
+{
+	const struct bootstrap *bootstrap = argument;
+	struct pidring_process *process = bootstrap->process;
+
+	target_may_run = false;
+	/* Entering renews the family: engines, children and finalizers of the parent stay behind. */
+	family_enter();
+	family_become(process, parent_pidfd);
+	family_leave();
+
+	bootstrap->plan->parent_pidfd = parent_pidfd;
+	prepare(process, bootstrap->plan);
+	/* From here on handlers may run: they see the new current process. */
+	sys_signal_mask(&bootstrap->plan->signal_mask, NULL);
+
+	run_hooks();
+	family_log("child process calling self.run()");
+	target_may_run = true;
+	int code = process->settings->target ? process->settings->target(process->settings->argument) : 0;
+	end(code, NULL, NULL);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* The child's life, from the clone to _exit. */
+#ifndef PIDRING_BOOTSTRAP_H
+#define PIDRING_BOOTSTRAP_H
+
+#include "birth/child.h"
+#include "process.h"
+
+struct bootstrap {
+	struct pidring_process *process;
+	struct child_plan *plan;
+};
+
+/* The child function of birth_function. `bootstrap` is a struct bootstrap. */
+void bootstrap_run(void *bootstrap, int parent_pidfd) __attribute__((noreturn));
+
+#endif

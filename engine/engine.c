@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: MIT */
+/* The engine: open, close, the event queue, pidring_fd, pidring_wait. */
+#include "engine.h"
+
+#include "clock.h"
+#include "explain.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#define STRING_OF(number) #number
+#define VERSION(major, minor, patch) STRING_OF(major) "." STRING_OF(minor) "." STRING_OF(patch)
+
+const char *pidring_version(void)
+{
+	return VERSION(PIDRING_VERSION_MAJOR, PIDRING_VERSION_MINOR, PIDRING_VERSION_PATCH);
+}
+
+/* --- open and close --- */
+
+static int choose_backend(enum pidring_backend *backend)
+{
+	const char *forced = secure_getenv("PIDRING_BACKEND");
+
+	if (!forced || !*forced)
+		return 0;
+	if (strcmp(forced, "uring") == 0)
+		*backend = PIDRING_BACKEND_URING;
+	else if (strcmp(forced, "epoll") == 0)
+		*backend = PIDRING_BACKEND_EPOLL;
+	else
+		return explain(-EINVAL, "PIDRING_BACKEND is '%s', not 'uring' or 'epoll'", forced);
+	return 0;
+}
+
+static int probe_pidfd(void)
+{
+	int pidfd = sys_pidfd_open(getpid());
+
+	if (pidfd == -ENOSYS || pidfd == -EPERM)
+		return explain(-ENOSYS, "this kernel, or the sandbox, has no pidfds (pidfd_open: %s)", strerror(-pidfd));
+	if (pidfd < 0)
+		return explain(pidfd, "pidfd_open: %s", strerror(-pidfd));
+	close(pidfd);
+	return 0;
+}
+
+static int raise_limit(struct pidring *engine, uint64_t wanted)
+{
+	struct rlimit limit;
+
+	if (wanted == 0)
+		return 0;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return explain(-errno, "getrlimit: %s", strerror(errno));
+	if (limit.rlim_cur >= wanted)
+		return 0;
+	if (limit.rlim_max < wanted)
+		return explain(-EMFILE, "%llu descriptors are asked for, but the hard limit (RLIMIT_NOFILE) is %llu",
+			       (unsigned long long)wanted, (unsigned long long)limit.rlim_max);
+	engine->old_limit = limit;
+	limit.rlim_cur = wanted;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return explain(-errno, "setrlimit: %s", strerror(errno));
+	engine->limit_raised = true;
+	return 0;
+}
+
+static int open_watch(struct pidring *engine)
+{
+	int r = watch_open(&engine->watch, engine->backend);
+
+	if (r < 0)
+		return explain(r, "no %s for an engine: %s",
+			       engine->backend == PIDRING_BACKEND_EPOLL ? "epoll" : "io_uring or epoll", strerror(-r));
+	/* A fork's engine takes the same one. */
+	engine->backend = watch_backend(engine->watch);
+	low_descriptors_open(&engine->low, engine->watch->kick);
+	return 0;
+}
+
+static int set_up(struct pidring *engine, const struct pidring_engine_options *options)
+{
+	engine->backend = options->backend;
+	int r = choose_backend(&engine->backend);
+	if (r < 0)
+		return r;
+	r = birth_paths_probe(&engine->paths);
+	if (r < 0)
+		return explain(r, "PIDRING_CLONE is '%s', not 'vfork' or 'fork'", secure_getenv("PIDRING_CLONE"));
+	r = probe_pidfd();
+	if (r < 0)
+		return r;
+	r = raise_limit(engine, options->descriptors);
+	return r < 0 ? r : open_watch(engine);
+}
+
+int pidring_open(struct pidring **ret_engine, const struct pidring_engine_options *options)
+{
+	struct pidring_engine_options read;
+
+	if (!ret_engine)
+		return explain(-EINVAL, "pidring_open: ret_engine is NULL");
+	int r = engine_options_read(&read, options);
+	if (r < 0)
+		return r;
+
+	struct pidring *engine = calloc(1, sizeof *engine);
+	if (!engine)
+		return explain(-ENOMEM, "no memory for an engine");
+	TAILQ_INIT(&engine->queue);
+	TAILQ_INIT(&engine->members);
+	TAILQ_INIT(&engine->events);
+	r = set_up(engine, &read);
+	if (r < 0) {
+		free(engine);
+		return r;
+	}
+	family_enter();
+	LIST_INSERT_HEAD(&family.engines, engine, link);
+	family_leave();
+	*ret_engine = engine;
+	return 0;
+}
+
+/* What the kernel still holds of this watch goes with the engine. */
+static void let_go(struct process_watch *watch)
+{
+	if (!watch->item.armed)
+		return;
+	watch->item.armed = false;
+	process_unreference(watch->process);
+}
+
+static void detach(struct pidring_process *process)
+{
+	process->references++;
+	engine_unwatch(process, &process->exit_watch);
+	engine_unwatch(process, &process->birth_watch);
+	let_go(&process->exit_watch);
+	let_go(&process->birth_watch);
+	engine_remove(process);
+	process_unreference(process);
+}
+
+int pidring_close(struct pidring *engine)
+{
+	if (!engine)
+		return 0;
+	family_enter();
+	if (engine->fetching) {
+		family_leave();
+		return explain(-EBUSY, "pidring_close: another thread is inside pidring_wait");
+	}
+	while (!TAILQ_EMPTY(&engine->members))
+		detach(TAILQ_FIRST(&engine->members));
+	LIST_REMOVE(engine, link);
+	low_descriptors_close(&engine->low);
+	if (engine->watch)
+		watch_close(engine->watch);
+	if (LIST_EMPTY(&family.engines))
+		birth_slots_release(&family.slots);
+	family_leave();
+	free(engine);
+	return 0;
+}
+
+/* In the copy nothing is watched, and nobody waits. A new watch is opened when it is needed. */
+void engine_after_fork(struct pidring *engine)
+{
+	if (engine->watch)
+		watch_abandon(engine->watch);
+	engine->watch = NULL;
+	memset(engine->low.taken, 0, sizeof engine->low.taken);
+	low_descriptors_close(&engine->low);
+	engine->outstanding = 0;
+	engine->fetching = engine->driven = engine->kicked = false;
+	TAILQ_INIT(&engine->queue);
+	TAILQ_INIT(&engine->members);
+	TAILQ_INIT(&engine->events);
+}
+
+/* --- members and events --- */
+
+void engine_add(struct pidring *engine, struct pidring_process *process)
+{
+	process->engine = engine;
+	TAILQ_INSERT_TAIL(&engine->members, process, engine_link);
+}
+
+void engine_drop_events(struct pidring_process *process)
+{
+	struct pidring *engine = process->engine;
+
+	if (!engine)
+		return;
+	if (process->pending_events)
+		TAILQ_REMOVE(&engine->events, process, event_link);
+	process->pending_events = 0;
+	if (process->counted)
+		engine->outstanding--;
+	process->counted = false;
+}
+
+void engine_remove(struct pidring_process *process)
+{
+	if (!process->engine)
+		return;
+	engine_drop_events(process);
+	TAILQ_REMOVE(&process->engine->members, process, engine_link);
+	process->engine = NULL;
+}
+
+/* Whoever waits, in here or in another loop, is made to come by. */
+static void kick(struct pidring *engine)
+{
+	if (engine->kicked || !engine->watch || (!engine->fetching && !engine->driven))
+		return;
+	engine->kicked = true;
+	watch_kick(engine->watch);
+}
+
+void engine_push(struct pidring_process *process, unsigned events)
+{
+	struct pidring *engine = process->engine;
+
+	if (!engine || !process->has_handle || process->closed)
+		return;
+	if (!process->pending_events)
+		TAILQ_INSERT_TAIL(&engine->events, process, event_link);
+	process->pending_events |= events;
+	kick(engine);
+}
+
+void engine_count(struct pidring_process *process)
+{
+	if (!process->has_handle)
+		return;
+	process->counted = true;
+	process->engine->outstanding++;
+}
+
+void engine_watch(struct pidring_process *process, struct process_watch *watch)
+{
+	watch->queued = true;
+	process->references++;
+	TAILQ_INSERT_TAIL(&process->engine->queue, watch, queue_link);
+	kick(process->engine);
+}
+
+bool engine_unwatch(struct pidring_process *process, struct process_watch *watch)
+{
+	struct pidring *engine = process->engine;
+
+	if (!engine)
+		return true;
+	if (watch->queued) {
+		watch->queued = false;
+		TAILQ_REMOVE(&engine->queue, watch, queue_link);
+		process_unreference(process);
+		return true;
+	}
+	if (!watch->item.armed)
+		return true;
+	/* The watch is the fetching thread's. What is over will be reported to it at once. */
+	if (engine->fetching)
+		return false;
+	if (watch_disarm(engine->watch, &watch->item))
+		process_unreference(process);
+	return true;
+}
+
+/* --- waiting --- */
+
+static int arm_queue(struct pidring *engine)
+{
+	while (!TAILQ_EMPTY(&engine->queue)) {
+		struct process_watch *watch = TAILQ_FIRST(&engine->queue);
+		watch->item.owner = watch;
+		int r = watch_arm(engine->watch, &watch->item);
+		if (r < 0)
+			return explain(r, "a process cannot be watched: %s", strerror(-r));
+		TAILQ_REMOVE(&engine->queue, watch, queue_link);
+		watch->queued = false;
+	}
+	return 0;
+}
+
+/* Something has happened to a process that has not ended for all that: it is watched further. */
+static void take_report(struct pidring *engine, struct watch_item *item)
+{
+	struct process_watch *watch = item->owner;
+	struct pidring_process *process = watch->process;
+	bool is_exit = watch == &process->exit_watch;
+
+	watch->reported(process);
+	if (is_exit && process->state == PROCESS_STARTED && process->engine == engine)
+		engine_watch(process, watch);
+	process_unreference(process);
+}
+
+static void take_event(struct pidring_process *process, unsigned bit, struct pidring_event *ret_event)
+{
+	*ret_event = (struct pidring_event){ .process = process, .user_data = process->user_data };
+	process->pending_events &= ~bit;
+	switch (bit) {
+	case EVENT_STARTED:
+		ret_event->type = PIDRING_STARTED;
+		break;
+	case EVENT_START_FAILED:
+		ret_event->type = PIDRING_START_FAILED;
+		ret_event->code = -process->failure.error;
+		break;
+	default:
+		ret_event->type = PIDRING_EXITED;
+		ret_event->unknown = !process->record.known;
+		ret_event->code = process->record.known ? process->record.code : -ENODATA;
+		process->counted = false;
+		process->engine->outstanding--;
+	}
+}
+
+static size_t take_events(struct pidring *engine, struct pidring_event *events, size_t capacity)
+{
+	size_t count = 0;
+
+	while (count < capacity && !TAILQ_EMPTY(&engine->events)) {
+		struct pidring_process *process = TAILQ_FIRST(&engine->events);
+		unsigned bit = process->pending_events & -process->pending_events; /* the lowest: the order of the bits */
+
+		take_event(process, bit, &events[count++]);
+		if (!process->pending_events)
+			TAILQ_REMOVE(&engine->events, process, event_link);
+	}
+	return count;
+}
+
+enum { BATCH = 256 };
+
+/* One look of the watch, with the lock released meanwhile. Returns 0, or what ended it. */
+static int look(struct pidring *engine, int64_t timeout, const sigset_t *mask)
+{
+	struct watch_item *items[BATCH];
+	int r = arm_queue(engine);
+
+	if (r < 0)
+		return r;
+	engine->fetching = true;
+	family_leave();
+	r = watch_wait(engine->watch, items, BATCH, timeout, mask);
+	family_enter();
+	engine->fetching = false;
+	/* A kick that has not been taken leaves its mark on the descriptor. */
+	engine->kicked = false;
+	for (int i = 0; i < r; i++)
+		take_report(engine, items[i]);
+	if (r < 0 && r != -EINTR)
+		return explain(r, "waiting failed: %s", strerror(-r));
+	return r < 0 ? r : 0;
+}
+
+/* With the lock held. */
+static int fetch(struct pidring *engine, struct pidring_event *events, size_t capacity, int64_t timeout,
+		 const sigset_t *mask, bool interruptible)
+{
+	int64_t deadline = clock_deadline(timeout);
+
+	if (engine->fetching)
+		return explain(-EBUSY, "another thread is inside pidring_wait of this engine");
+	int r = engine->watch ? 0 : open_watch(engine);
+	if (r < 0)
+		return r;
+	for (;;) {
+		size_t count = take_events(engine, events, capacity);
+		if (count > 0)
+			return (int)count;
+		int64_t remaining = clock_remaining(deadline);
+		r = look(engine, remaining, mask);
+		if (r < 0 && (r != -EINTR || interruptible) && TAILQ_EMPTY(&engine->events))
+			return r;
+		if (remaining == 0 && TAILQ_EMPTY(&engine->events))
+			return 0;
+	}
+}
+
+/* What is left to do must keep another loop awake. */
+static int fetch_and_kick(struct pidring *engine, struct pidring_event *events, size_t capacity, int64_t timeout,
+			  const sigset_t *mask, bool interruptible)
+{
+	family_enter();
+	int r = fetch(engine, events, capacity, timeout, mask, interruptible);
+	if (r != -EBUSY && (!TAILQ_EMPTY(&engine->events) || !TAILQ_EMPTY(&engine->queue)))
+		kick(engine);
+	family_leave();
+	return r;
+}
+
+static int check_fetch(const struct pidring *engine, const struct pidring_event *events, size_t capacity)
+{
+	if (!engine)
+		return explain(-EINVAL, "pidring_wait: engine is NULL");
+	if (!events || capacity == 0)
+		return explain(-EINVAL, "pidring_wait: there is no room for events");
+	return 0;
+}
+
+int pidring_wait(struct pidring *engine, struct pidring_event *events, size_t capacity, int64_t timeout)
+{
+	int r = check_fetch(engine, events, capacity);
+
+	if (r < 0)
+		return r;
+	return fetch_and_kick(engine, events, capacity, timeout, NULL, false);
+}
+
+int pidring_wait_interruptible(struct pidring *engine, struct pidring_event *events, size_t capacity,
+			       int64_t timeout, const sigset_t *mask)
+{
+	int r = check_fetch(engine, events, capacity);
+
+	if (r < 0)
+		return r;
+	r = fetch_and_kick(engine, events, capacity, timeout, mask, true);
+	return r == -EINTR ? explain(r, "a signal was handled during pidring_wait_interruptible") : r;
+}
+
+int pidring_fd(struct pidring *engine)
+{
+	if (!engine)
+		return explain(-EINVAL, "pidring_fd: engine is NULL");
+	family_enter();
+	int r = engine->watch ? 0 : open_watch(engine);
+	if (r == 0)
+		r = watch_descriptor(engine->watch);
+	if (r < 0) {
+		explain(r, "no descriptor for another loop: %s", strerror(-r));
+	} else if (!engine->driven) {
+		engine->driven = true;
+		/* What was started before must be armed by somebody. */
+		if (!TAILQ_EMPTY(&engine->queue) || !TAILQ_EMPTY(&engine->events))
+			kick(engine);
+	}
+	family_leave();
+	return r;
+}
+
+int pidring_outstanding(struct pidring *engine)
+{
+	if (!engine)
+		return explain(-EINVAL, "pidring_outstanding: engine is NULL");
+	family_enter();
+	int count = engine->outstanding;
+	family_leave();
+	return count;
+}
+
+/* PIDFD_INFO_EXIT cannot be probed without a child that has been reaped. */
+static bool has_exit_information(void)
+{
+	struct utsname name;
+	char *end;
+
+	if (uname(&name) < 0)
+		return false;
+	long major = strtol(name.release, &end, 10);
+	long minor = *end == '.' ? strtol(end + 1, NULL, 10) : 0;
+	return major > 6 || (major == 6 && minor >= 15);
+}
+
+int pidring_features(struct pidring *engine, struct pidring_features *ret_features)
+{
+	if (!engine || !ret_features)
+		return explain(-EINVAL, "pidring_features: %s is NULL", engine ? "ret_features" : "engine");
+	family_enter();
+	int r = engine->watch ? 0 : open_watch(engine);
+	if (r == 0) {
+		struct pidring_features features = {
+			.backend = watch_backend(engine->watch),
+			.program_birth = engine->paths.program,
+			.function_birth = birth_function_clones(&engine->paths) ? PIDRING_BIRTH_CLONE : PIDRING_BIRTH_FORK,
+			.close_range = engine->paths.close_range,
+			.clear_signal_handlers = engine->paths.program == PIDRING_BIRTH_CLONE_VM,
+			.futex_wait = watch_waits_for_words(engine->watch),
+			.exit_information = has_exit_information(),
+		};
+		r = options_fill(ret_features, &features, sizeof features, sizeof features);
+	}
+	family_leave();
+	return r;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* The engine from inside. Guarded by the family's lock; the watch belongs to the thread that is fetching. */
+#ifndef PIDRING_ENGINE_H
+#define PIDRING_ENGINE_H
+
+#include "birth/birth.h"
+#include "family.h"
+#include "pidring.h"
+#include "process.h"
+#include "stdio/descriptors.h"
+#include "watch/watch.h"
+
+struct pidring {
+	LIST_ENTRY(pidring) link;
+	enum pidring_backend backend;
+	struct birth_paths paths;
+	struct watch *watch; /* NULL in a fork, until it is needed */
+	struct low_descriptors low;
+	bool limit_raised;
+	struct rlimit old_limit; /* of descriptors: programs get it back */
+	int outstanding;
+
+	bool fetching; /* a thread is inside pidring_wait */
+	bool driven;   /* pidring_fd was asked for: another loop looks at the watch */
+	bool kicked;   /* and the fetching thread has not come by since */
+	struct process_watch_list queue; /* to be armed */
+	struct process_list members;     /* all processes of this engine */
+	struct process_list events;      /* those with pending events */
+};
+
+/* --- with the family's lock held --- */
+
+void engine_add(struct pidring *engine, struct pidring_process *process);
+/* The process leaves its engine, if it has one: no events, no watches (those in the kernel's hands keep their reference). */
+void engine_remove(struct pidring_process *process);
+/* Events are stored as bits of the process, so there is nothing to run out of. */
+void engine_push(struct pidring_process *process, unsigned events);
+void engine_drop_events(struct pidring_process *process);
+/* Its end will be told. */
+void engine_count(struct pidring_process *process);
+/* From now on `watch` is watched: armed by whoever waits next, who is woken if need be. */
+void engine_watch(struct pidring_process *process, struct process_watch *watch);
+/* Whether the descriptor of the watch may be closed now. */
+bool engine_unwatch(struct pidring_process *process, struct process_watch *watch);
+void engine_after_fork(struct pidring *engine);
+
+#endif

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+/* Current process, parent process, children, identities, inherited configuration, auth key. */
+#include "family.h"
+
+#include "engine.h"
+#include "explain.h"
+#include "finalize.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+struct family family = {
+	.children = TAILQ_HEAD_INITIALIZER(family.children),
+	.inherited = TAILQ_HEAD_INITIALIZER(family.inherited),
+	.engines = LIST_HEAD_INITIALIZER(family.engines),
+	.slots = STAILQ_HEAD_INITIALIZER(family.slots),
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+/*
+ * How a fork is noticed, whoever makes it and however: this page is wiped in it (MADV_WIPEONFORK, Linux 4.14), so its word reads
+ * RENEWED only in the process that wrote it. pthread_atfork alone would miss _Fork() and bare clone calls.
+ */
+enum { WIPED = 0, RENEWING = 1, RENEWED = 2 };
+static _Atomic int *freshness;
+static _Atomic int freshness_without_page;
+
+static const char out_of_memory[] = "pidring: no memory for the object of the main process\n";
+
+/*
+ * In a fork, on its only thread: what belongs to the original's threads and to its kernel objects is let go, the children become
+ * inherited ones. The lock is made anew, as a thread that stayed behind may have held it.
+ */
+static void renew(void)
+{
+	struct pidring *engine;
+
+	lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+	keeper_forget();
+	birth_fork_forget();
+	family.generation++;
+	family.live_objects = 0;
+	family.reap_next = NULL;
+	family.child_count = 0;
+	TAILQ_CONCAT(&family.inherited, &family.children, family_link);
+	LIST_FOREACH(engine, &family.engines, link)
+		engine_after_fork(engine);
+	finalizers_forget();
+	atomic_store(freshness, RENEWED);
+}
+
+/* Renews the family at the first call in a fork that libc did not make. */
+static void renew_once(void)
+{
+	int expected = WIPED;
+
+	if (atomic_compare_exchange_strong(freshness, &expected, RENEWING)) {
+		renew();
+		return;
+	}
+	while (atomic_load(freshness) != RENEWED)
+		sched_yield();
+}
+
+/* A fork() must not come in the middle of a change: the copy could not repair the lists. */
+static void before_fork(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+static void after_fork_in_parent(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
+static void make_freshness(void)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	void *mapping = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	freshness = &freshness_without_page;
+	if (mapping != MAP_FAILED && madvise(mapping, page, MADV_WIPEONFORK) == 0)
+		freshness = mapping;
+	else if (mapping != MAP_FAILED)
+		munmap(mapping, page);
+	atomic_store(freshness, RENEWED);
+}
+
+static void make_family(void)
+{
+	make_freshness();
+	family.generation = 1;
+	family.current = process_new_special(PROCESS_MAIN, "MainProcess", 0, -1);
+	if (!family.current) {
+		/* pidring_current_process may not fail, and nothing at all works without it. */
+		if (write(STDERR_FILENO, out_of_memory, sizeof out_of_memory - 1) < 0)
+			abort();
+		abort();
+	}
+	pthread_atfork(before_fork, after_fork_in_parent, renew);
+	atexit(exit_function);
+}
+
+void family_enter(void)
+{
+	pthread_once(&once, make_family);
+	if (atomic_load_explicit(freshness, memory_order_acquire) != RENEWED)
+		renew_once();
+	pthread_mutex_lock(&lock);
+}
+
+void family_leave(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
+static void list(struct process_list *target, struct pidring_process *process)
+{
+	process->listed_in = target;
+	TAILQ_INSERT_TAIL(target, process, family_link);
+	process->references++;
+}
+
+void family_add_child(struct pidring_process *process)
+{
+	list(&family.children, process);
+	family.child_count++;
+}
+
+void family_remove_child(struct pidring_process *process)
+{
+	if (process->listed_in != &family.children || !process_is_ours(process))
+		return;
+	if (family.reap_next == process)
+		family.reap_next = TAILQ_NEXT(process, family_link);
+	TAILQ_REMOVE(&family.children, process, family_link);
+	process->listed_in = NULL;
+	family.child_count--;
+	process_unreference(process);
+}
+
+/* So many running children in a row end a pass that need not be thorough: with many children a start would otherwise cost a system
+ * call for each. The next pass goes on where this one stopped, so that no zombie is missed for long. */
+enum { PATIENCE = 8 };
+
+void family_reap(bool thoroughly)
+{
+	struct pidring_process *process = family.reap_next;
+	size_t left = family.child_count;
+	unsigned running = 0;
+
+	if (!process)
+		process = TAILQ_FIRST(&family.children);
+	for (; process && left > 0 && (thoroughly || running < PATIENCE); left--) {
+		struct pidring_process *next = TAILQ_NEXT(process, family_link);
+
+		/* The object may be gone after this: the list may have been the last to hold it. */
+		if (!process_look(process))
+			running++;
+		process = next ? next : TAILQ_FIRST(&family.children);
+	}
+	family.reap_next = process;
+}
+
+int family_ensure_authkey(void)
+{
+	enum { AUTHKEY_LENGTH = 32 };
+	struct pidring_process *current = family.current;
+
+	if (current->authkey)
+		return 0;
+	unsigned char *key = malloc(AUTHKEY_LENGTH);
+	if (!key)
+		return explain(-ENOMEM, "no memory for an auth key");
+	/* Up to 256 bytes come whole, or not at all (getrandom(2)). */
+	ssize_t length;
+	do
+		length = getrandom(key, AUTHKEY_LENGTH, 0);
+	while (length < 0 && errno == EINTR);
+	if (length != AUTHKEY_LENGTH) {
+		int r = -errno;
+		free(key);
+		return explain(r, "no random bytes for an auth key: %s", strerror(-r));
+	}
+	current->authkey = key;
+	current->authkey_length = AUTHKEY_LENGTH;
+	return 0;
+}
+
+void family_become(struct pidring_process *process, int parent_pidfd)
+{
+	/* An inherited parent object stays where it is: the target may have kept a pointer to it. Its sentinel goes. */
+	if (family.parent && family.parent->pidfd >= 0) {
+		close(family.parent->pidfd);
+		family.parent->pidfd = -1;
+	}
+	family.parent = process_new_special(PROCESS_PARENT, process->parent_name, process->parent_pid, parent_pidfd);
+	family.is_child = true;
+	family.constructed = 0;
+	family.current = process;
+}
+
+void family_log(const char *format, ...)
+{
+	char line[512];
+	va_list arguments;
+
+	family_enter();
+	void (*log)(void *argument, const char *line) = family.log;
+	void *log_argument = family.log_argument;
+	family_leave();
+	if (!log)
+		return;
+	va_start(arguments, format);
+	vsnprintf(line, sizeof line, format, arguments);
+	va_end(arguments);
+	log(log_argument, line);
+}
+
+struct pidring_process *pidring_current_process(void)
+{
+	family_enter();
+	struct pidring_process *current = family.current;
+	family_leave();
+	return current;
+}
+
+struct pidring_process *pidring_parent_process(void)
+{
+	family_enter();
+	struct pidring_process *parent = family.parent;
+	family_leave();
+	return parent;
+}
+
+int pidring_active_children(struct pidring_process **ret_processes, size_t capacity)
+{
+	struct pidring_process *process;
+	size_t count = 0;
+
+	if (!ret_processes && capacity > 0)
+		return explain(-EINVAL, "pidring_active_children: ret_processes is NULL, but capacity is %zu", capacity);
+	family_enter();
+	family_reap(true);
+	TAILQ_FOREACH(process, &family.children, family_link) {
+		if (!process->has_handle)
+			continue;
+		if (count < capacity)
+			ret_processes[count] = process;
+		count++;
+	}
+	family_leave();
+	return (int)count;
+}
+
+static void drop_inherited(struct pidring_process *process)
+{
+	process_localize(process);
+	TAILQ_REMOVE(&family.inherited, process, family_link);
+	process->listed_in = NULL;
+	process->closed = true;
+	process_release_pidfd(process);
+	if (!process->has_handle) {
+		process->references = 1;
+		process_unreference(process);
+	}
+}
+
+int pidring_drop_inherited(void)
+{
+	int count = 0;
+
+	family_enter();
+	while (!TAILQ_EMPTY(&family.inherited)) {
+		drop_inherited(TAILQ_FIRST(&family.inherited));
+		count++;
+	}
+	family_leave();
+	return count;
+}
+
+size_t pidring_live_objects(void)
+{
+	family_enter();
+	size_t count = family.live_objects;
+	family_leave();
+	return count;
+}
+
+int pidring_set_log(void (*function)(void *argument, const char *line), void *argument)
+{
+	family_enter();
+	family.log = function;
+	family.log_argument = argument;
+	family_leave();
+	return 0;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a process has one of: itself, its parent, its children, and the lock that guards all process objects.
+ *
+ * There is one lock for all objects because its sections are short: no wait, no clone and no exec happens under it.
+ *
+ * A generation is a process in a line of forks: it grows with every fork, whoever made it. Objects remember the generation that
+ * constructed them, which is what "another process's" means. Not getpid(): a child that is the init of a new PID namespace
+ * may well have its parent's pid.
+ */
+#ifndef PIDRING_FAMILY_H
+#define PIDRING_FAMILY_H
+
+#include "pidring.h"
+#include "process.h"
+
+#include <stdint.h>
+#include <sys/queue.h>
+
+LIST_HEAD(engine_list, pidring);
+
+struct family {
+	uint64_t generation;
+	struct pidring_process *current;
+	struct pidring_process *parent; /* NULL: none */
+	bool is_child;                  /* a function target's process, or a plain fork of it */
+	unsigned constructed;           /* numbers used up */
+	size_t live_objects;
+	struct process_list children;  /* started here, not known to have ended */
+	size_t child_count;
+	struct process_list inherited; /* the original's children, in a fork */
+	struct pidring_process *reap_next; /* where the next pass over the children goes on */
+	struct engine_list engines;
+	struct birth_slot_list slots;
+	void (*log)(void *argument, const char *line);
+	void *log_argument;
+};
+
+extern struct family family;
+
+/* Takes the lock; makes the family at the first call of all, and renews it at the first in a fork. */
+void family_enter(void);
+void family_leave(void);
+
+/* All the rest with the lock held. */
+
+void family_add_child(struct pidring_process *process);
+void family_remove_child(struct pidring_process *process);
+/* Reaps children that have ended: all of them, or until some in a row are found running. */
+void family_reap(bool thoroughly);
+/* The auth key of the current process, made when it is first asked for. */
+int family_ensure_authkey(void);
+/* In a function target's process: `process` is the current process from now on. */
+void family_become(struct pidring_process *process, int parent_pidfd);
+
+/* Without the lock. */
+__attribute__((format(printf, 1, 2))) void family_log(const char *format, ...);
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* The Process object from inside. All fields are guarded by the family's lock, but where said. */
+#ifndef PIDRING_PROCESS_H
+#define PIDRING_PROCESS_H
+
+#include "birth/birth.h"
+#include "launch.h"
+#include "options.h"
+#include "pidring.h"
+#include "stdio/descriptors.h"
+#include "watch/watch.h"
+
+#include <sys/queue.h>
+
+enum process_kind {
+	PROCESS_CHILD,  /* constructed by pidring_process_new */
+	PROCESS_MAIN,   /* the current process of a main process */
+	PROCESS_PARENT, /* the parent, in a function target's process */
+};
+
+enum process_state {
+	PROCESS_INITIAL,
+	PROCESS_STARTING, /* a thread is inside start */
+	PROCESS_STARTED,
+	PROCESS_ENDED, /* and reaped: the record is there for good */
+};
+
+/* Events of a process that nobody has fetched yet, in the order in which they are handed out. */
+enum {
+	EVENT_STARTED = 1 << 0,
+	EVENT_START_FAILED = 1 << 1,
+	EVENT_EXITED = 1 << 2,
+};
+
+/* One thing that an engine watches for a process. It holds a reference to the process from when it is queued until it
+ * is reported or taken back. */
+struct process_watch {
+	struct watch_item item;
+	struct pidring_process *process;
+	void (*reported)(struct pidring_process *process);
+	bool queued; /* to be armed by whoever waits next */
+	TAILQ_ENTRY(process_watch) queue_link;
+};
+
+TAILQ_HEAD(process_list, pidring_process);
+TAILQ_HEAD(process_watch_list, process_watch);
+
+struct pidring_process {
+	enum process_kind kind;
+	enum process_state state;
+	bool closed;
+	bool has_handle; /* the caller has not freed it yet */
+	unsigned references; /* handle, list of children, watches, calls under way */
+	unsigned users;      /* calls under way that need the pidfd */
+	uint64_t generation; /* of the process that constructed it (family.h) */
+	uint64_t seen_generation;
+
+	pid_t parent_pid;
+	char *parent_name;
+	unsigned *identity;
+	size_t identity_length;
+	char *name, *type_name;
+	bool daemon;
+	unsigned char *authkey;
+	size_t authkey_length;
+	void *user_data;
+	struct settings *settings; /* NULL for main and parent */
+
+	pid_t pid;
+	int pidfd; /* -1: none */
+	enum pidring_birth birth;
+	int64_t start_time;
+	struct pidring_exit_record record;
+	struct pidring_failure failure;
+	struct birth_slot *slot; /* an asynchronous start that is not settled */
+	bool told;                /* how it went */
+	struct launch *launch;   /* with the slot */
+	struct taken_descriptors taken; /* with the slot */
+
+	struct pidring *engine;   /* NULL: closed */
+	bool counted;             /* its end is still outstanding in the engine */
+	unsigned pending_events;
+	struct process_watch exit_watch, birth_watch;
+	TAILQ_ENTRY(pidring_process) engine_link, event_link;
+
+	struct process_list *listed_in; /* children, inherited, or NULL */
+	TAILQ_ENTRY(pidring_process) family_link;
+};
+
+/* --- with the family's lock held --- */
+
+/* Whether this process constructed it. */
+bool process_is_ours(const struct pidring_process *process);
+/* Reaps it if it has ended. True: it has ended. */
+bool process_look(struct pidring_process *process);
+void process_unreference(struct pidring_process *process);
+/* Closes what the engine no longer needs of a closed process. */
+void process_release_pidfd(struct pidring_process *process);
+/* Settles an asynchronous start, if it is decided. */
+void process_settle(struct pidring_process *process);
+/* In a fork: forgets what only the original's threads and engines could give back. */
+void process_localize(struct pidring_process *process);
+/* The signal that goes out when its parent ends; 0: none. */
+int process_death_signal(const struct pidring_process *process);
+
+/* Main and parent objects. NULL: no memory. */
+struct pidring_process *process_new_special(enum process_kind kind, const char *name, pid_t pid, int pidfd);
+
+#endif

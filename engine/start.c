@@ -1,0 +1,578 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Starting: checks, preparation, birth, and the answer.
+ *
+ * A start that fails leaves the object as it was: whatever has been made on the way is undone, a child that could not run its program is
+ * reaped before the call returns.
+ */
+#include "authkey.h"
+#include "birth/birth.h"
+#include "bootstrap.h"
+#include "clock.h"
+#include "engine.h"
+#include "explain.h"
+#include "family.h"
+#include "process.h"
+#include "sys/sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *const step_names[] = {
+	[PIDRING_STEP_NONE] = "none",
+	[PIDRING_STEP_STATE] = "state",
+	[PIDRING_STEP_PREPARE] = "preparation",
+	[PIDRING_STEP_LOOK_UP] = "look-up",
+	[PIDRING_STEP_CLONE] = "clone",
+	[PIDRING_STEP_SESSION] = "session",
+	[PIDRING_STEP_GROUP] = "group",
+	[PIDRING_STEP_WORKING_DIRECTORY] = "working directory",
+	[PIDRING_STEP_LIMIT] = "limit",
+	[PIDRING_STEP_DEATH_SIGNAL] = "death signal",
+	[PIDRING_STEP_DESCRIPTORS] = "descriptors",
+	[PIDRING_STEP_STREAM] = "stream",
+	[PIDRING_STEP_SIGNALS] = "signals",
+	[PIDRING_STEP_EXEC] = "exec",
+	[PIDRING_STEP_INTERPRETER] = "interpreter",
+};
+
+const char *pidring_step_name(enum pidring_step step)
+{
+	size_t count = sizeof step_names / sizeof step_names[0];
+
+	return (size_t)step < count ? step_names[step] : "unknown";
+}
+
+/* One start under way. */
+struct start {
+	struct pidring_process *process;
+	struct birth_paths paths;
+	struct child_plan function_plan; /* a program's is in its slot */
+	struct newborn newborn;
+	sys_signal_set caller_mask;
+	int parent_pidfd; /* for the death signal of a program; -1 */
+	int authkey_memfd;
+	int result;
+	struct pidring_failure failure;
+};
+
+/* --- failures --- */
+
+/* Keeps the sentence that explain() has, which is the thread's. */
+static int fail(struct pidring_failure *ret_failure, enum pidring_step step, int error)
+{
+	ret_failure->step = step;
+	ret_failure->error = -error;
+	snprintf(ret_failure->sentence, sizeof ret_failure->sentence, "%s", pidring_explain());
+	return error;
+}
+
+static int explain_exec(struct pidring_process *process, enum pidring_step *step, int error)
+{
+	const char *path = process->launch->path;
+	char interpreter[128];
+
+	if (error == -ENOENT &&
+	    launch_lacks_interpreter(process->launch, process->settings, interpreter, sizeof interpreter)) {
+		*step = PIDRING_STEP_INTERPRETER;
+		return explain(error, "cannot run '%s': its interpreter '%s' is missing", path, interpreter);
+	}
+	if (error == -ENOEXEC)
+		return explain(error, "cannot run '%s': it is no program for this machine, and no script with #!", path);
+	return explain(error, "cannot run '%s': %s", path, strerror(-error));
+}
+
+/* The child of process->slot has reported a failure. */
+static int explain_child_failure(struct pidring_process *process, struct pidring_failure *ret_failure)
+{
+	enum pidring_step step = (enum pidring_step)process->slot->plan.failed_step;
+	int error = -process->slot->plan.failed_error;
+
+	switch (step) {
+	case PIDRING_STEP_EXEC:
+		explain_exec(process, &step, error);
+		break;
+	case PIDRING_STEP_WORKING_DIRECTORY:
+		explain(error, "cannot run '%s' in '%s': %s", process->launch->path, process->settings->working_directory,
+			strerror(-error));
+		break;
+	default:
+		explain(error, "cannot run '%s': its %s: %s", process->launch->path, pidring_step_name(step),
+			strerror(-error));
+	}
+	return fail(ret_failure, step, error);
+}
+
+/* --- the order of the checks is fixed: closed, twice, wrong process, daemonic parent --- */
+
+static int check_start(struct pidring_process *process)
+{
+	if (process->closed)
+		return explain(-EBADF, "process '%s' is closed", process->name);
+	if (process->kind == PROCESS_CHILD && process->state != PROCESS_INITIAL && process != family.current)
+		return explain(-EALREADY, "process '%s' cannot be started twice", process->name);
+	if (!process_is_ours(process))
+		return explain(-ECHILD, "process '%s' was not constructed by this process", process->name);
+	if (family.current->daemon)
+		return explain(-EPERM, "process '%s' cannot be started: daemons are not allowed to have children",
+			       process->name);
+	if (!process->engine)
+		return explain(-ESHUTDOWN, "process '%s' cannot be started: its engine was closed", process->name);
+	return 0;
+}
+
+/* With the lock held. */
+static int begin(struct start *start, struct pidring_process *process)
+{
+	*start = (struct start){ .process = process, .parent_pidfd = -1, .authkey_memfd = -1 };
+	process_localize(process);
+	int r = check_start(process);
+	if (r < 0)
+		return process->kind == PROCESS_CHILD ? fail(&process->failure, PIDRING_STEP_STATE, r) : r;
+	family_reap(false);
+	start->paths = process->engine->paths;
+	process->state = PROCESS_STARTING;
+	process->references++;
+	process->failure = (struct pidring_failure){ 0 };
+	return 0;
+}
+
+int process_death_signal(const struct pidring_process *process)
+{
+	if (process->settings->death_signal == PIDRING_NONE)
+		return 0;
+	if (process->settings->death_signal != 0)
+		return process->settings->death_signal;
+	return process->daemon ? SIGTERM : 0;
+}
+
+/* --- preparation --- */
+
+static void plan_place(struct child_plan *plan, const struct pidring_process *process)
+{
+	const struct settings *settings = process->settings;
+
+	plan->new_session = settings->new_session;
+	plan->new_group = settings->new_group;
+	plan->set_umask = settings->set_umask;
+	plan->umask = settings->umask;
+	plan->working_directory = settings->working_directory;
+	plan->death_signal = process_death_signal(process);
+	plan->parent_pid = process->parent_pid;
+	plan->parent_pidfd = -1;
+	plan->report_descriptor = -1;
+	plan->failed_step = 0;
+	plan->failed_error = 0;
+}
+
+/* With the lock held: the key may be changed by another thread. */
+static int prepare_authkey(struct start *start)
+{
+	struct pidring_process *process = start->process;
+
+	if (process->settings->authkey_descriptor == 0)
+		return 0;
+	start->authkey_memfd = authkey_to_memfd(process->authkey, process->authkey_length);
+	if (start->authkey_memfd >= 0)
+		return 0;
+	return explain(start->authkey_memfd, "no memfd for the auth key: %s", strerror(-start->authkey_memfd));
+}
+
+/* The child polls it in case it cannot see its parent's pid (another PID namespace). */
+static int prepare_parent_pidfd(struct start *start)
+{
+	if (process_death_signal(start->process) == 0)
+		return 0;
+	start->parent_pidfd = sys_pidfd_open(getpid());
+	if (start->parent_pidfd >= 0)
+		return 0;
+	return explain(start->parent_pidfd, "no pidfd of this process for the death signal: %s",
+		       strerror(-start->parent_pidfd));
+}
+
+/* With the lock held: slot and low descriptors are shared. */
+static int prepare_slot(struct start *start)
+{
+	struct pidring_process *process = start->process;
+	const struct settings *settings = process->settings;
+	struct pidring *engine = process->engine;
+	struct birth_slot *slot = birth_slot_take(&family.slots);
+
+	if (!slot)
+		return explain(-ENOMEM, "no memory for a stack to start '%s' on", settings->program);
+	process->slot = slot;
+	plan_place(&slot->plan, process);
+	slot->plan.reset_signals = !settings->keep_signals;
+	slot->plan.keep_descriptors = settings->keep_descriptors;
+	slot->plan.set_descriptor_limit = engine->limit_raised;
+	slot->plan.descriptor_limit = engine->old_limit;
+	slot->plan.parent_pidfd = start->parent_pidfd;
+	slot->plan.path = process->launch->path;
+	slot->plan.argv = settings->argv;
+	slot->plan.envp = process->launch->envp;
+	return descriptors_place(&slot->plan, settings, start->authkey_memfd, &engine->low, &process->taken);
+}
+
+static void close_preparations(struct start *start)
+{
+	if (start->authkey_memfd >= 0)
+		close(start->authkey_memfd);
+	if (start->parent_pidfd >= 0)
+		close(start->parent_pidfd);
+	start->authkey_memfd = start->parent_pidfd = -1;
+}
+
+/* With the lock held: gives back what a settled or failed start no longer needs. */
+static void release_slot(struct pidring_process *process)
+{
+	struct pidring *engine = process->engine;
+
+	if (process->slot) {
+		birth_program_release(process->slot);
+		int placeholder = engine && engine->watch ? engine->watch->kick : -1;
+		descriptors_give_back(engine ? &engine->low : NULL, &process->taken, placeholder);
+		birth_slot_give_back(&family.slots, process->slot);
+	}
+	process->slot = NULL;
+	free(process->launch);
+	process->launch = NULL;
+}
+
+static int prepare_program(struct start *start)
+{
+	struct pidring_process *process = start->process;
+	int r = launch_new(&process->launch, process->settings);
+
+	if (r < 0)
+		return fail(&start->failure, r == -ENOMEM ? PIDRING_STEP_PREPARE : PIDRING_STEP_LOOK_UP, r);
+	r = prepare_parent_pidfd(start);
+	family_enter();
+	if (r == 0)
+		r = prepare_authkey(start);
+	if (r == 0)
+		r = process->engine ? prepare_slot(start) : explain(-ESHUTDOWN, "the engine was closed during a start");
+	family_leave();
+	return r < 0 ? fail(&start->failure, PIDRING_STEP_PREPARE, r) : 0;
+}
+
+/* A function's child has no way to report, so what could fail there is looked at here. */
+static int check_working_directory(struct start *start)
+{
+	const char *directory = start->process->settings->working_directory;
+	int descriptor = directory ? open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	if (!directory)
+		return 0;
+	int error = descriptor < 0 ? errno : 0;
+	if (descriptor >= 0 && faccessat(descriptor, ".", X_OK, AT_EACCESS) < 0)
+		error = errno;
+	if (descriptor >= 0)
+		close(descriptor);
+	if (error == 0)
+		return 0;
+	explain(-error, "cannot start a function in '%s': %s", directory, strerror(error));
+	return fail(&start->failure, PIDRING_STEP_WORKING_DIRECTORY, -error);
+}
+
+static int prepare_function(struct start *start)
+{
+	int r = check_working_directory(start);
+
+	if (r < 0)
+		return r;
+	plan_place(&start->function_plan, start->process);
+	r = descriptors_place_function(&start->function_plan, start->process->settings);
+	return r < 0 ? fail(&start->failure, PIDRING_STEP_PREPARE, r) : 0;
+}
+
+static bool is_program(const struct pidring_process *process)
+{
+	return process->settings->program != NULL;
+}
+
+static int prepare(struct start *start)
+{
+	return is_program(start->process) ? prepare_program(start) : prepare_function(start);
+}
+
+/* --- birth --- */
+
+static void bear_program(struct start *start)
+{
+	struct birth_slot *slot = start->process->slot;
+
+	slot->plan.signal_mask = start->process->settings->keep_signals ? start->caller_mask : 0;
+	start->result = birth_program(&start->paths, slot, &start->newborn);
+}
+
+static void bear_function(struct start *start)
+{
+	struct bootstrap bootstrap = { start->process, &start->function_plan };
+	struct birth_function function = {
+		.libc_fork = start->process->settings->libc_fork,
+		.child = bootstrap_run,
+		.argument = &bootstrap,
+	};
+
+	start->function_plan.signal_mask = start->caller_mask;
+	start->result = birth_function(&start->paths, &function, &start->newborn);
+}
+
+static void bear(void *argument)
+{
+	struct start *start = argument;
+
+	if (is_program(start->process))
+		bear_program(start);
+	else
+		bear_function(start);
+}
+
+/* The kernel sends the death signal when the *thread* that created the child ends, so a thread that may end before the process leaves
+ * it to the keeper. The main thread ends with the process (unless it calls pthread_exit). */
+static bool needs_keeper(const struct pidring_process *process)
+{
+	return process_death_signal(process) != 0 && sys_thread_id() != getpid();
+}
+
+static int give_birth(struct start *start)
+{
+	struct pidring_process *process = start->process;
+
+	if (!is_program(process)) {
+		fflush(stdout);
+		fflush(stderr);
+	}
+	process->start_time = clock_now();
+	/* No handler may run in a half-made child, nor may it inherit a mask that one changes (entry 189). */
+	sys_signal_mask(&(sys_signal_set){ SYS_ALL_SIGNALS }, &start->caller_mask);
+	if (needs_keeper(process)) {
+		int r = keeper_call(bear, start);
+		if (r < 0)
+			start->result = r;
+	} else {
+		bear(start);
+	}
+	sys_signal_mask(&start->caller_mask, NULL);
+	if (start->result == 0)
+		return 0;
+	explain(start->result, "cannot create a child for %s: %s",
+		is_program(process) ? process->settings->program : "a function", strerror(-start->result));
+	return fail(&start->failure, PIDRING_STEP_CLONE, start->result);
+}
+
+/* --- the answer --- */
+
+/* With the lock held: back to the beginning. */
+static void roll_back(struct start *start)
+{
+	struct pidring_process *process = start->process;
+
+	release_slot(process);
+	process->failure = start->failure;
+	process->state = PROCESS_INITIAL;
+	process_unreference(process);
+}
+
+/* With the lock held: from now on everybody sees it. */
+static void publish(struct start *start)
+{
+	struct pidring_process *process = start->process;
+
+	process->state = PROCESS_STARTED;
+	process->pid = start->newborn.pid;
+	process->pidfd = start->newborn.pidfd;
+	process->birth = start->newborn.birth;
+	family_add_child(process);
+	if (process->engine) {
+		process->exit_watch.item.descriptor = process->pidfd;
+		engine_count(process);
+		engine_watch(process, &process->exit_watch);
+	}
+}
+
+/* The child that could not run its program has ended or is about to; nobody has seen it. */
+static void reap_stillborn(const struct newborn *newborn)
+{
+	struct reaped reaped;
+
+	do
+		watch_sentinel(newborn->pidfd, INT64_MAX);
+	while (watch_reap(newborn->pidfd, &reaped) == 0 && poll(NULL, 0, 1) == 0);
+	close(newborn->pidfd);
+}
+
+/* Waits for the exec without the lock. */
+static int finish_program(struct start *start)
+{
+	struct pidring_process *process = start->process;
+	struct birth_slot *slot = process->slot;
+
+	birth_program_wait(slot, start->newborn.pidfd);
+	birth_program_settle(slot);
+	if (slot->plan.failed_error == 0)
+		return 0;
+	int r = explain_child_failure(process, &start->failure);
+	reap_stillborn(&start->newborn);
+	return r;
+}
+
+/* With the lock held: nobody waits for the exec here; the watch, or the end, will tell. */
+static void leave_to_watch(struct pidring_process *process)
+{
+	if (!process->engine)
+		return;
+	if (birth_program_is_settled(process->slot)) {
+		process_settle(process);
+		return;
+	}
+	process->birth_watch.item.descriptor = process->slot->report_descriptor;
+	process->birth_watch.item.word = (const uint32_t *)&process->slot->word;
+	engine_watch(process, &process->birth_watch);
+}
+
+/* Tells once how an asynchronous start went. */
+static void tell(struct pidring_process *process)
+{
+	struct birth_slot *slot = process->slot;
+
+	process->told = true;
+	birth_program_settle(slot);
+	if (slot->plan.failed_error != 0) {
+		explain_child_failure(process, &process->failure);
+		engine_push(process, EVENT_START_FAILED);
+	} else {
+		engine_push(process, EVENT_STARTED);
+	}
+}
+
+void process_settle(struct pidring_process *process)
+{
+	struct birth_slot *slot = process->slot;
+
+	if (!slot)
+		return;
+	if (!process->told && process->state != PROCESS_ENDED && !birth_program_is_settled(slot))
+		return;
+	if (!process->told)
+		tell(process);
+	/* While the kernel still has the slot in a watch, its descriptor may not be closed: this comes by again. */
+	if (engine_unwatch(process, &process->birth_watch))
+		release_slot(process);
+}
+
+/* Between creating the child and waiting for its exec; start_many comes by here for all before it goes on. */
+static int start_first_half(struct start *start, struct pidring_process *process)
+{
+	family_enter();
+	int r = begin(start, process);
+	family_leave();
+	if (r < 0)
+		return r;
+
+	r = prepare(start);
+	if (r == 0)
+		r = give_birth(start);
+	close_preparations(start);
+
+	family_enter();
+	if (r < 0) {
+		roll_back(start);
+	} else if (!is_program(process) || process->settings->asynchronous) {
+		publish(start);
+		if (is_program(process))
+			leave_to_watch(process);
+		process_unreference(process);
+	}
+	family_leave();
+	return r;
+}
+
+static int start_second_half(struct start *start)
+{
+	struct pidring_process *process = start->process;
+
+	if (!is_program(process) || process->settings->asynchronous)
+		return 0;
+	int r = finish_program(start);
+	family_enter();
+	if (r < 0) {
+		roll_back(start);
+	} else {
+		release_slot(process);
+		publish(start);
+		process_unreference(process);
+	}
+	family_leave();
+	return r;
+}
+
+int pidring_process_start(struct pidring_process *process)
+{
+	struct start start;
+
+	if (!process)
+		return explain(-EINVAL, "pidring_process_start: process is NULL");
+	int r = start_first_half(&start, process);
+	return r < 0 ? r : start_second_half(&start);
+}
+
+static int compare_pointers(const void *a, const void *b)
+{
+	uintptr_t left = (uintptr_t) * (void *const *)a, right = (uintptr_t) * (void *const *)b;
+
+	return left < right ? -1 : left > right;
+}
+
+static int check_many(struct pidring_process *const *processes, size_t count)
+{
+	if (!processes && count > 0)
+		return explain(-EINVAL, "pidring_start_many: processes is NULL, but count is %zu", count);
+	for (size_t i = 0; i < count; i++)
+		if (!processes[i])
+			return explain(-EINVAL, "pidring_start_many: processes[%zu] is NULL", i);
+	if (count < 2)
+		return 0;
+
+	const void **sorted = malloc(count * sizeof *sorted);
+	if (!sorted)
+		return explain(-ENOMEM, "no memory to start %zu processes", count);
+	memcpy(sorted, processes, count * sizeof *sorted);
+	qsort(sorted, count, sizeof *sorted, compare_pointers);
+	int r = 0;
+	for (size_t i = 1; i < count && r == 0; i++)
+		if (sorted[i] == sorted[i - 1])
+			r = explain(-EINVAL, "pidring_start_many: a process is in the array twice");
+	free(sorted);
+	return r;
+}
+
+/* So many slots at a time; a wave's programs have mostly run by the time that its last child is made. */
+enum { WAVE = 64 };
+
+int pidring_start_many(struct pidring_process *const *processes, size_t count)
+{
+	struct start starts[WAVE];
+	int results[WAVE];
+	int started = 0;
+	int r = check_many(processes, count);
+
+	if (r < 0)
+		return r;
+	for (size_t done = 0; done < count; done += WAVE) {
+		size_t wave = count - done < WAVE ? count - done : WAVE;
+
+		for (size_t i = 0; i < wave; i++)
+			results[i] = start_first_half(&starts[i], processes[done + i]);
+		for (size_t i = 0; i < wave; i++)
+			if (results[i] == 0 && start_second_half(&starts[i]) == 0)
+				started++;
+	}
+	return started;
+}

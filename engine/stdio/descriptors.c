@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+#include "stdio/descriptors.h"
+
+#include "explain.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+/* Below this a number is low enough: copying so much of a table costs nothing that can be measured. */
+enum { LOW = 128 };
+
+static const char *const stream_names[] = { "stdin", "stdout", "stderr" };
+
+void low_descriptors_open(struct low_descriptors *low, int placeholder)
+{
+	for (unsigned i = 0; i < CHILD_PLACEMENTS; i++) {
+		low->taken[i] = false;
+		low->number[i] = fcntl(placeholder, F_DUPFD_CLOEXEC, 3);
+		if (low->number[i] < LOW)
+			continue;
+		/* None left below; a start with high descriptors then copies more of the table. */
+		close(low->number[i]);
+		low->number[i] = -1;
+	}
+}
+
+void low_descriptors_close(struct low_descriptors *low)
+{
+	for (unsigned i = 0; i < CHILD_PLACEMENTS; i++) {
+		if (low->number[i] >= 0 && !low->taken[i])
+			close(low->number[i]);
+		low->number[i] = -1;
+	}
+}
+
+/* The low descriptor that stands in for `source` now, or `source` itself. */
+static int lower(int source, struct low_descriptors *low, struct taken_descriptors *taken)
+{
+	if (source < LOW)
+		return source;
+	for (unsigned i = 0; i < CHILD_PLACEMENTS; i++) {
+		if (low->number[i] < 0 || low->taken[i])
+			continue;
+		if (dup3(source, low->number[i], O_CLOEXEC) < 0)
+			return source;
+		low->taken[i] = true;
+		taken->number[i] = low->number[i];
+		return low->number[i];
+	}
+	return source;
+}
+
+static void place(struct child_plan *plan, int source, int target)
+{
+	plan->placements[plan->placement_count++] = (struct placement){ source, target };
+}
+
+static int place_streams(struct child_plan *plan, const struct settings *settings, enum pidring_stream stdin_default)
+{
+	for (int i = 0; i < 3; i++) {
+		const struct stream_setting *stream = &settings->streams[i];
+		enum pidring_stream to = stream->to;
+
+		if (to == PIDRING_STREAM_DEFAULT)
+			to = i == 0 ? stdin_default : PIDRING_STREAM_INHERIT;
+		if (to == PIDRING_STREAM_NULL)
+			place(plan, -1, i);
+		if (to != PIDRING_STREAM_DESCRIPTOR)
+			continue;
+		if (fcntl(stream->descriptor, F_GETFD) < 0)
+			return explain(-EBADF, "%s_descriptor is %d, which is not open any more", stream_names[i],
+				       stream->descriptor);
+		place(plan, stream->descriptor, i);
+	}
+	return 0;
+}
+
+int descriptors_place(struct child_plan *plan, const struct settings *settings, int authkey_memfd,
+		      struct low_descriptors *low, struct taken_descriptors *ret_taken)
+{
+	int highest = 2;
+
+	for (unsigned i = 0; i < CHILD_PLACEMENTS; i++)
+		ret_taken->number[i] = -1;
+	plan->placement_count = 0;
+	int r = place_streams(plan, settings, PIDRING_STREAM_INHERIT);
+	if (r < 0)
+		return r;
+	if (authkey_memfd >= 0)
+		place(plan, authkey_memfd, settings->authkey_descriptor);
+	for (unsigned i = 0; i < plan->placement_count; i++) {
+		struct placement *placement = &plan->placements[i];
+		if (placement->source >= 0)
+			placement->source = lower(placement->source, low, ret_taken);
+		if (placement->source > highest)
+			highest = placement->source;
+	}
+	plan->unshare_from = (unsigned)highest + 1;
+	return 0;
+}
+
+int descriptors_place_function(struct child_plan *plan, const struct settings *settings)
+{
+	plan->placement_count = 0;
+	return place_streams(plan, settings, PIDRING_STREAM_NULL);
+}
+
+void descriptors_give_back(struct low_descriptors *low, struct taken_descriptors *taken, int placeholder)
+{
+	for (unsigned i = 0; i < CHILD_PLACEMENTS; i++) {
+		int number = taken->number[i];
+
+		if (number < 0)
+			continue;
+		taken->number[i] = -1;
+		if (!low || low->number[i] != number) {
+			close(number);
+			continue;
+		}
+		dup3(placeholder, number, O_CLOEXEC);
+		low->taken[i] = false;
+	}
+}

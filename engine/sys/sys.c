@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+#include "sys/sys.h"
+
+#include "sys/raw.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#ifndef P_PIDFD
+#define P_PIDFD 3
+#endif
+
+/* linux/pidfd.h of Linux 6.15: the ioctl's size is part of its number, and the kernel takes any size from
+ * the first version (64 bytes) on. */
+struct pidfd_information {
+	uint64_t mask;
+	uint64_t cgroup_id;
+	uint32_t pid, tgid, ppid;
+	uint32_t ruid, rgid, euid, egid, suid, sgid, fsuid, fsgid;
+	int32_t exit_code;
+};
+#define PIDFD_INFORMATION_EXIT (1ULL << 3)
+#define PIDFD_GET_INFORMATION  _IOWR(0xFF, 11, struct pidfd_information)
+
+int sys_pidfd_open(pid_t pid)
+{
+	return (int)raw_call2(SYS_pidfd_open, pid, 0);
+}
+
+int sys_pidfd_send_signal(int pidfd, int signal_number)
+{
+	return (int)raw_call4(SYS_pidfd_send_signal, pidfd, signal_number, 0, 0);
+}
+
+int sys_waitid_pidfd(int pidfd, siginfo_t *ret_information, struct rusage *ret_usage)
+{
+	ret_information->si_pid = 0;
+	return (int)raw_call5(SYS_waitid, P_PIDFD, pidfd, (long)ret_information, WEXITED | WNOHANG, (long)ret_usage);
+}
+
+int sys_pidfd_exit_status(int pidfd, int *ret_wait_status)
+{
+	struct pidfd_information information = { .mask = PIDFD_INFORMATION_EXIT };
+	long r = raw_call3(SYS_ioctl, pidfd, (long)PIDFD_GET_INFORMATION, (long)&information);
+
+	if (r < 0)
+		return (int)r;
+	if (!(information.mask & PIDFD_INFORMATION_EXIT))
+		return -ENODATA;
+	*ret_wait_status = information.exit_code;
+	return 0;
+}
+
+int sys_close_range(unsigned first, unsigned last, unsigned flags)
+{
+	return (int)raw_call3(SYS_close_range, first, last, flags);
+}
+
+int sys_futex_wait(const uint32_t *word, uint32_t expected, int64_t deadline)
+{
+	struct timespec until = { .tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000 };
+	const struct timespec *timeout = deadline == INT64_MAX ? NULL : &until;
+
+	/* The kernel wakes the word of CLONE_CHILD_CLEARTID as a shared futex: no FUTEX_PRIVATE_FLAG. The BITSET form takes
+	 * an absolute deadline of CLOCK_MONOTONIC. */
+	return (int)raw_call6(SYS_futex, (long)word, FUTEX_WAIT_BITSET, expected, (long)timeout, 0,
+			      (long)FUTEX_BITSET_MATCH_ANY);
+}
+
+int sys_signal_mask(const sys_signal_set *set, sys_signal_set *ret_old)
+{
+	return (int)raw_call4(SYS_rt_sigprocmask, SIG_SETMASK, (long)set, (long)ret_old, (long)SYS_SIGNAL_SET_SIZE);
+}
+
+int sys_thread_id_address(int **ret_address)
+{
+	return (int)raw_call5(SYS_prctl, PR_GET_TID_ADDRESS, (long)ret_address, 0, 0, 0);
+}
+
+int sys_get_robust_list(void **ret_head, size_t *ret_length)
+{
+	return (int)raw_call3(SYS_get_robust_list, 0, (long)ret_head, (long)ret_length);
+}
+
+int sys_set_robust_list(void *head, size_t length)
+{
+	return (int)raw_call2(SYS_set_robust_list, (long)head, (long)length);
+}
+
+pid_t sys_thread_id(void)
+{
+	return (pid_t)raw_call0(SYS_gettid);
+}

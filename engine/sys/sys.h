@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The kernel, as far as Debian 12's headers and libc do not give it: constants newer than they are, and one
+ * function a system call. Every function returns what the kernel does: a negated errno on failure.
+ */
+#ifndef PIDRING_SYS_SYS_H
+#define PIDRING_SYS_SYS_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+/* The kernel's signal set: one bit a signal, 64 of them. libc's sigset_t is larger and hides two of them. */
+typedef uint64_t sys_signal_set;
+#define SYS_ALL_SIGNALS     (~(sys_signal_set)0)
+#define SYS_SIGNALS         64
+#define SYS_SIGNAL_SET_SIZE sizeof(sys_signal_set)
+
+/* linux/sched.h: 5.5, 5.7 */
+#ifndef CLONE_CLEAR_SIGHAND
+#define CLONE_CLEAR_SIGHAND 0x100000000ULL
+#endif
+/* linux/close_range.h: 5.9 */
+#ifndef CLOSE_RANGE_UNSHARE
+#define CLOSE_RANGE_UNSHARE (1U << 1)
+#endif
+
+/* The kernel's struct clone_args, as of Linux 5.7 (88 bytes): what an older one does not know must be zero. */
+struct sys_clone_arguments {
+	uint64_t flags;
+	uint64_t pidfd;
+	uint64_t child_tid;
+	uint64_t parent_tid;
+	uint64_t exit_signal;
+	uint64_t stack;
+	uint64_t stack_size;
+	uint64_t tls;
+	uint64_t set_tid;
+	uint64_t set_tid_size;
+	uint64_t cgroup;
+};
+
+/* clone3 with no arguments: -EINVAL where it is there. */
+long sys_clone3_probe(void);
+/* clone3(2) as a fork: returns in the child, too. */
+long sys_clone3(const struct sys_clone_arguments *arguments);
+/* clone3(2) onto the stack in the arguments: the child calls function(argument), which must not return. */
+long sys_clone3_call(const struct sys_clone_arguments *arguments, void (*function)(void *), void *argument);
+/* clone(2) with CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD onto the stack that ends at `stack_top`; returns once the
+ * child has left the memory. */
+long sys_clone_vfork(void *stack_top, int *ret_pidfd, int (*function)(void *), void *argument);
+
+int sys_pidfd_open(pid_t pid);
+int sys_pidfd_send_signal(int pidfd, int signal_number);
+/* waitid(2) on a pidfd for its end, without blocking, with the rusage that libc's waitid leaves out. Returns 0 with
+ * si_pid 0 while it runs. */
+int sys_waitid_pidfd(int pidfd, siginfo_t *ret_information, struct rusage *ret_usage);
+/* The wait status of a process that somebody has reaped: ioctl(PIDFD_GET_INFO) with PIDFD_INFO_EXIT, Linux 6.15. */
+int sys_pidfd_exit_status(int pidfd, int *ret_wait_status);
+
+int sys_close_range(unsigned first, unsigned last, unsigned flags);
+
+/* Waits until *word is not `expected`, or a wake-up, or the deadline of CLOCK_MONOTONIC nanoseconds (INT64_MAX: none). */
+int sys_futex_wait(const uint32_t *word, uint32_t expected, int64_t deadline);
+
+int sys_signal_mask(const sys_signal_set *set, sys_signal_set *ret_old);
+
+/* The address that the kernel clears and wakes when this thread ends: libc's copy of the thread id. */
+int sys_thread_id_address(int **ret_address);
+/* The robust futex list of this thread. */
+int sys_get_robust_list(void **ret_head, size_t *ret_length);
+int sys_set_robust_list(void *head, size_t length);
+
+pid_t sys_thread_id(void);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* Waiting for sentinels without an engine: a join, a wait for any of a few. */
+#include "clock.h"
+#include "watch/watch.h"
+
+#include <errno.h>
+#include <poll.h>
+
+int watch_sentinels(struct pollfd *items, size_t count, int64_t deadline)
+{
+	for (;;) {
+		int64_t remaining = clock_remaining(deadline);
+		struct timespec timeout = { .tv_sec = remaining / CLOCK_SECOND, .tv_nsec = remaining % CLOCK_SECOND };
+		int r = ppoll(items, count, remaining == INT64_MAX ? NULL : &timeout, NULL);
+
+		if (r > 0)
+			return r;
+		if (r == 0 && clock_remaining(deadline) == 0)
+			return 0;
+		if (r < 0 && errno != EINTR)
+			return -errno;
+	}
+}
+
+int watch_sentinel(int descriptor, int64_t deadline)
+{
+	struct pollfd item = { .fd = descriptor, .events = POLLIN };
+
+	return watch_sentinels(&item, 1, deadline);
+}

@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The io_uring backend. Nothing outside this file knows that io_uring exists.
+ *
+ * The ring is set up with IORING_SETUP_DEFER_TASKRUN (Linux 6.1): without it, completions run as task work of the thread that
+ * armed the request and interrupt whatever that thread does, so that the host's own epoll_wait would fail with EINTR. The price is
+ * that the ring belongs to one thread. Requests die with it (-ECANCELED), so when another thread comes to wait, the ring is
+ * made anew and everything is armed again; no item is ever reported because of a cancellation.
+ *
+ * Children are watched by POLL_ADD on their pidfds, never by WAITID: each pending WAITID sits on the parent's one wait queue,
+ * and every exit would wake all of them.
+ */
+#include "clock.h"
+#include "sys/sys.h"
+#include "watch/watch.h"
+
+#include <errno.h>
+#include <liburing.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+enum {
+	SUBMISSIONS = 256,
+	COMPLETIONS = 4096, /* more are kept by the kernel (IORING_FEAT_NODROP) */
+	DEFERRED_BATCH = 20, /* so many completions run per io_uring_enter when one is waited for */
+};
+
+/* Newer than liburing 2.3: linux/io_uring.h and linux/futex.h of Linux 6.7. */
+enum { OPERATION_FUTEX_WAIT = 51, FUTEX2_32_BITS_SHARED = 2 };
+
+struct uring_watch {
+	struct watch base;
+	struct io_uring ring;
+	bool ring_is_open;
+	bool enabled;
+	pid_t owner; /* the thread that may use the ring, once it is enabled */
+	bool has_futex;
+	int outer; /* an epoll over ring and kick, for other loops; -1 until asked for */
+	struct watch_item_list armed; /* all items whose request is in the ring */
+	struct watch_item kick_item, timer_item;
+	struct watch_words words;
+};
+
+static struct uring_watch *of(struct watch *watch)
+{
+	return (struct uring_watch *)watch;
+}
+
+static int setup_ring(struct uring_watch *self)
+{
+	struct io_uring_params parameters = {
+		.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_R_DISABLED |
+			 IORING_SETUP_CQSIZE,
+		.cq_entries = COMPLETIONS,
+	};
+	int r = io_uring_queue_init_params(SUBMISSIONS, &self->ring, &parameters);
+
+	if (r < 0)
+		return r;
+	self->ring_is_open = true;
+	self->enabled = false;
+	/* A fork must not see the ring: it is memory shared with the kernel, and would be with the copy. */
+	r = io_uring_ring_dontfork(&self->ring);
+	if (r < 0) {
+		io_uring_queue_exit(&self->ring);
+		self->ring_is_open = false;
+	}
+	return r;
+}
+
+static bool probe_futex(struct io_uring *ring)
+{
+	struct io_uring_probe *probe = io_uring_get_probe_ring(ring);
+	bool supported = probe && io_uring_opcode_supported(probe, OPERATION_FUTEX_WAIT);
+
+	io_uring_free_probe(probe);
+	return supported;
+}
+
+static int uring_open(struct watch **ret_watch, int kick)
+{
+	struct uring_watch *self = calloc(1, sizeof *self);
+
+	if (!self)
+		return -ENOMEM;
+	self->outer = -1;
+	self->kick_item.descriptor = kick;
+	TAILQ_INIT(&self->armed);
+	watch_words_init(&self->words);
+
+	int r = setup_ring(self);
+	if (r < 0) {
+		free(self);
+		/* EINVAL: io_uring is there, but older than Linux 6.1. */
+		return r == -EINVAL ? -ENOSYS : r;
+	}
+	self->has_futex = probe_futex(&self->ring);
+	*ret_watch = &self->base;
+	return 0;
+}
+
+static void release(struct uring_watch *self)
+{
+	if (self->outer >= 0)
+		close(self->outer);
+	watch_words_release(&self->words);
+	free(self);
+}
+
+static void uring_close(struct watch *watch)
+{
+	struct uring_watch *self = of(watch);
+
+	if (self->ring_is_open)
+		io_uring_queue_exit(&self->ring);
+	release(self);
+}
+
+/* The mappings did not come along (setup_ring): only the descriptor is here. */
+static void uring_abandon(struct watch *watch)
+{
+	struct uring_watch *self = of(watch);
+
+	if (self->ring_is_open)
+		close(self->ring.ring_fd);
+	release(self);
+}
+
+static bool uring_waits_for_words(const struct watch *watch)
+{
+	return of((struct watch *)watch)->has_futex;
+}
+
+static int next_submission(struct uring_watch *self, struct io_uring_sqe **ret_sqe)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&self->ring);
+
+	if (!sqe) {
+		int r = io_uring_submit(&self->ring);
+		if (r < 0)
+			return r;
+		sqe = io_uring_get_sqe(&self->ring);
+	}
+	*ret_sqe = sqe;
+	return sqe ? 0 : -EBUSY;
+}
+
+static int submit_item(struct uring_watch *self, struct watch_item *item)
+{
+	struct io_uring_sqe *sqe;
+	int r = next_submission(self, &sqe);
+
+	if (r < 0)
+		return r;
+	if (item->forgotten) {
+		/* Its descriptor or word is another's by now; all it needs is to be reported. */
+		io_uring_prep_nop(sqe);
+	} else if (item->descriptor >= 0) {
+		io_uring_prep_poll_add(sqe, item->descriptor, POLLIN);
+	} else {
+		io_uring_prep_rw(OPERATION_FUTEX_WAIT, sqe, FUTEX2_32_BITS_SHARED, item->word, 0, 1);
+		sqe->addr3 = UINT32_MAX; /* any wake-up */
+	}
+	io_uring_sqe_set_data(sqe, item);
+	return 0;
+}
+
+static int arm_timer(struct uring_watch *self)
+{
+	int timer = watch_words_timer(&self->words);
+
+	if (timer < 0)
+		return timer;
+	if (self->timer_item.armed)
+		return 0;
+	self->timer_item.descriptor = timer;
+	int r = submit_item(self, &self->timer_item);
+	self->timer_item.armed = r == 0;
+	return r;
+}
+
+static int arm_by_timer(struct uring_watch *self, struct watch_item *item)
+{
+	int r = arm_timer(self);
+
+	if (r < 0)
+		return r;
+	watch_words_add(&self->words, item);
+	return 0;
+}
+
+static int replace_ring(struct uring_watch *self);
+
+/* Before anything touches the ring: it must be this thread's. */
+static int own_ring(struct uring_watch *self)
+{
+	pid_t thread = sys_thread_id();
+	int r;
+
+	if (self->ring_is_open && self->enabled && self->owner == thread)
+		return 0;
+	if (!self->ring_is_open || self->enabled)
+		return replace_ring(self);
+
+	r = io_uring_enable_rings(&self->ring);
+	if (r < 0)
+		return r;
+	self->enabled = true;
+	self->owner = thread;
+	r = submit_item(self, &self->kick_item);
+	self->kick_item.armed = r == 0;
+	return r;
+}
+
+static int follow_ring(struct uring_watch *self)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	if (self->outer < 0)
+		return 0;
+	return epoll_ctl(self->outer, EPOLL_CTL_ADD, self->ring.ring_fd, &event) < 0 ? -errno : 0;
+}
+
+/*
+ * The kernel tears the old ring down at its leisure, so for a while an old FUTEX_WAIT may still stand in line and take the one
+ * wake-up that the kernel gives a cleared word. Words that move to a new ring are therefore looked at by timer. Polls have
+ * no such trouble: they are level-triggered and may be many.
+ */
+static int rearm(struct uring_watch *self, struct watch_item *item)
+{
+	if (item->descriptor >= 0 || item->forgotten)
+		return submit_item(self, item);
+	TAILQ_REMOVE(&self->armed, item, link);
+	int r = arm_by_timer(self, item);
+	if (r < 0)
+		TAILQ_INSERT_TAIL(&self->armed, item, link);
+	return r;
+}
+
+static int rearm_all(struct uring_watch *self)
+{
+	struct watch_item *item, *next;
+	int r = 0;
+
+	self->timer_item.armed = false;
+	if (self->words.timer >= 0)
+		r = arm_timer(self);
+	for (item = TAILQ_FIRST(&self->armed); item && r == 0; item = next) {
+		next = TAILQ_NEXT(item, link);
+		r = rearm(self, item);
+	}
+	return r;
+}
+
+static void drop_ring(struct uring_watch *self)
+{
+	if (!self->ring_is_open)
+		return;
+	/* First: the outer epoll would keep an entry that nobody can remove any more. */
+	if (self->outer >= 0)
+		epoll_ctl(self->outer, EPOLL_CTL_DEL, self->ring.ring_fd, NULL);
+	io_uring_queue_exit(&self->ring);
+	self->ring_is_open = false;
+}
+
+/* What fails here leaves no ring, and the next wait tries again: nothing armed is lost. */
+static int replace_ring(struct uring_watch *self)
+{
+	drop_ring(self);
+	int r = setup_ring(self);
+	if (r == 0)
+		r = follow_ring(self);
+	if (r == 0)
+		r = own_ring(self);
+	if (r == 0)
+		r = rearm_all(self);
+	if (r < 0)
+		drop_ring(self);
+	return r;
+}
+
+static int uring_arm(struct watch *watch, struct watch_item *item)
+{
+	struct uring_watch *self = of(watch);
+	int r = own_ring(self);
+
+	if (r < 0)
+		return r;
+	item->forgotten = false;
+	if (item->descriptor < 0 && !self->has_futex) {
+		r = arm_by_timer(self, item);
+	} else {
+		r = submit_item(self, item);
+		if (r == 0)
+			TAILQ_INSERT_TAIL(&self->armed, item, link);
+	}
+	item->armed = r == 0;
+	return r;
+}
+
+static bool uring_disarm(struct watch *watch, struct watch_item *item)
+{
+	if (!item->by_timer) {
+		item->forgotten = true;
+		return false;
+	}
+	watch_words_remove(&of(watch)->words, item);
+	item->armed = false;
+	return true;
+}
+
+/* A futex wait that was woken for something else, or cancelled with its thread, has found nothing out. */
+static bool is_over(const struct watch_item *item, int result)
+{
+	if (item->forgotten)
+		return true;
+	if (item->descriptor >= 0)
+		return result != -ECANCELED;
+	return __atomic_load_n(item->word, __ATOMIC_ACQUIRE) == 0;
+}
+
+/* Returns how many items were stored, at most one. */
+static size_t take_completion(struct uring_watch *self, const struct io_uring_cqe *cqe, struct watch_item **ret_item)
+{
+	struct watch_item *item = io_uring_cqe_get_data(cqe);
+
+	if (item == &self->kick_item) {
+		watch_take_kick(&self->base);
+		submit_item(self, item);
+		return 0;
+	}
+	if (item == &self->timer_item) {
+		/* Collected by the caller, who knows how much room there is. */
+		self->timer_item.armed = false;
+		return 0;
+	}
+	if (!is_over(item, cqe->res)) {
+		submit_item(self, item);
+		return 0;
+	}
+	TAILQ_REMOVE(&self->armed, item, link);
+	item->armed = false;
+	*ret_item = item;
+	return 1;
+}
+
+static size_t take_words(struct uring_watch *self, struct watch_item **ret_items, size_t capacity)
+{
+	size_t count = watch_words_collect(&self->words, ret_items, capacity);
+
+	for (size_t i = 0; i < count; i++)
+		ret_items[i]->armed = false;
+	arm_timer(self);
+	return count;
+}
+
+static size_t take_completions(struct uring_watch *self, struct watch_item **ret_items, size_t capacity)
+{
+	bool timer_was_armed = self->timer_item.armed;
+	struct io_uring_cqe *cqe;
+	size_t count = 0;
+
+	while (count < capacity && io_uring_peek_cqe(&self->ring, &cqe) == 0) {
+		count += take_completion(self, cqe, &ret_items[count]);
+		io_uring_cqe_seen(&self->ring, cqe);
+	}
+	if (timer_was_armed && !self->timer_item.armed)
+		count += take_words(self, ret_items + count, capacity - count);
+	return count;
+}
+
+/* One system call. With requests to submit, io_uring_enter reports their number and not the signal that ended its wait, so an
+ * interruptible wait submits first. */
+static int enter(struct uring_watch *self, int64_t timeout, const sigset_t *mask)
+{
+	struct __kernel_timespec limit = { .tv_sec = timeout / CLOCK_SECOND, .tv_nsec = timeout % CLOCK_SECOND };
+	struct io_uring_cqe *cqe;
+	int r = 0;
+
+	if (timeout == 0)
+		return io_uring_submit_and_get_events(&self->ring);
+	if (io_uring_sq_ready(&self->ring) > 0)
+		r = io_uring_submit(&self->ring);
+	if (r < 0)
+		return r;
+	r = io_uring_submit_and_wait_timeout(&self->ring, &cqe, 1, timeout == INT64_MAX ? NULL : &limit,
+					     (sigset_t *)mask);
+	return r == -ETIME ? 0 : r;
+}
+
+static int uring_wait(struct watch *watch, struct watch_item **ret_items, size_t capacity, int64_t timeout,
+		      const sigset_t *mask)
+{
+	struct uring_watch *self = of(watch);
+	int r = own_ring(self);
+
+	if (r < 0)
+		return r;
+	r = enter(self, timeout, mask);
+	if (r == -EEXIST) {
+		/* Another thread with the same id owned it. */
+		r = replace_ring(self);
+		if (r == 0)
+			r = enter(self, timeout, mask);
+	}
+	if (r < 0)
+		return r;
+
+	size_t count = take_completions(self, ret_items, capacity);
+	for (size_t last = count; last >= DEFERRED_BATCH && count < capacity; count += last) {
+		if (io_uring_get_events(&self->ring) < 0)
+			break;
+		last = take_completions(self, ret_items + count, capacity - count);
+	}
+	/* Requests that were armed again above go out with the next wait; another loop would look at the ring without one. */
+	if (self->outer >= 0 && io_uring_sq_ready(&self->ring) > 0)
+		io_uring_submit(&self->ring);
+	return (int)count;
+}
+
+static int uring_descriptor(struct watch *watch)
+{
+	struct uring_watch *self = of(watch);
+	struct epoll_event event = { .events = EPOLLIN };
+
+	if (self->outer >= 0)
+		return self->outer;
+	self->outer = epoll_create1(EPOLL_CLOEXEC);
+	if (self->outer < 0)
+		return -errno;
+	int r = epoll_ctl(self->outer, EPOLL_CTL_ADD, watch->kick, &event) < 0 ? -errno : 0;
+	if (r == 0 && self->ring_is_open)
+		r = follow_ring(self);
+	if (r < 0) {
+		close(self->outer);
+		self->outer = -1;
+		return r;
+	}
+	return self->outer;
+}
+
+const struct watch_operations watch_uring = {
+	.backend = PIDRING_BACKEND_URING,
+	.open = uring_open,
+	.close = uring_close,
+	.abandon = uring_abandon,
+	.waits_for_words = uring_waits_for_words,
+	.arm = uring_arm,
+	.disarm = uring_disarm,
+	.wait = uring_wait,
+	.descriptor = uring_descriptor,
+};

@@ -1,0 +1,747 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pidring: a process engine for Linux.
+ *
+ * This header is the whole public interface. It is meant to be read from top to bottom:
+ *
+ *   1. conventions          5. stopping and asking      9. the exit function, finalizers, hooks
+ *   2. the engine           6. the end of a process    10. ending a child from any depth
+ *   3. options              7. names and attributes    11. odds and ends
+ *   4. starting, joining    8. the family
+ *
+ * A first program:
+ *
+ *     struct pidring *engine = NULL;
+ *     struct pidring_process *helper = NULL;
+ *     int code = 0;
+ *
+ *     pidring_open(&engine, NULL);
+ *     pidring_process_new(&helper, engine, &(struct pidring_options){
+ *             .size = sizeof(struct pidring_options),
+ *             .argv = (const char *[]){ "gzip", "--version", NULL } });
+ *     if (pidring_process_start(helper) < 0)
+ *             fprintf(stderr, "%s\n", pidring_explain());
+ *     pidring_process_join(helper, PIDRING_FOREVER);
+ *     pidring_process_exit_code(helper, &code);
+ *     pidring_process_free(helper);
+ *     pidring_close(engine);
+ */
+#ifndef PIDRING_H
+#define PIDRING_H
+
+#include <limits.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * 1. Conventions
+ * ==============
+ *
+ * Return values. Every function that can fail returns 0, a count or another value that is not
+ * negative, or a negated errno such as -EINVAL. `errno` itself means nothing after a call. Outputs are
+ * parameters named `ret_…`; they are written on success only.
+ *
+ * Explanations. When a call fails, pidring_explain() has a sentence that says what was wrong with which
+ * value. It belongs to the calling thread and lasts until that thread's next failing call.
+ *
+ * NULL. Every function that takes an engine or a process answers -EINVAL to NULL, unless its comment
+ * says otherwise (close and free take NULL and do nothing).
+ *
+ * Time. Time-outs are nanoseconds of CLOCK_MONOTONIC in an int64_t. PIDRING_FOREVER waits for ever, 0
+ * looks once and never blocks, a negative time-out is taken as 0. No wait is shortened by a signal
+ * handler, except in pidring_wait_interruptible.
+ *
+ * Threads. Any function may be called from any thread, unless its comment says otherwise; fetching events
+ * of one engine is for one thread at a time. No lock is held across a wait. None of the functions may be
+ * called from a signal handler. Freeing an object that another thread is about to use is the
+ * caller's error; freeing or closing one that another thread is already waiting for is not.
+ *
+ * Forks. After a fork() of the host's own, the copy keeps the objects but not the children: starting, joining
+ * and testing an object that another process constructed fails with -ECHILD. An engine used in
+ * the copy quietly becomes a new one there. The original is never disturbed.
+ *
+ * What the library never does: install a signal handler, change the disposition of SIGCHLD, wait for a child
+ * that it did not start, print (but for the messages of pidring_exit_message and pidring_fail, in a
+ * child), or end the process that uses it.
+ *
+ * Zero is the default everywhere: set `.size` of an option struct, name what differs, leave the rest.
+ */
+
+#if defined(__GNUC__)
+#define PIDRING_PUBLIC __attribute__((visibility("default")))
+#define PIDRING_NORETURN __attribute__((noreturn))
+#else
+#define PIDRING_PUBLIC
+#define PIDRING_NORETURN
+#endif
+
+#define PIDRING_VERSION_MAJOR 0
+#define PIDRING_VERSION_MINOR 1
+#define PIDRING_VERSION_PATCH 0
+
+/* A time-out without end. */
+#define PIDRING_FOREVER INT64_MAX
+/* "None of it" where 0 already means "the default": no death signal. */
+#define PIDRING_NONE (-1)
+/* The three states of an option that is inherited unless it is set. `true` and PIDRING_YES are the same. */
+#define PIDRING_INHERITED 0
+#define PIDRING_YES 1
+#define PIDRING_NO (-1)
+/* The priority of a finalizer that does not run at exit. */
+#define PIDRING_NO_PRIORITY INT_MIN
+
+struct pidring;
+struct pidring_process;
+
+/* The sentence that goes with the last failure in this thread; "" if there was none. The text is the
+ * thread's own buffer: copy it to keep it. */
+PIDRING_PUBLIC const char *pidring_explain(void);
+
+/* The version of the library that is running, such as "0.1.0". Static. */
+PIDRING_PUBLIC const char *pidring_version(void);
+
+/*
+ * 2. The engine
+ * =============
+ *
+ * An engine watches the processes that are started through it and hands out what happened to them as
+ * events. A program may have several. Joining and asking does not need events, and the other way round: use either,
+ * or both.
+ */
+
+/* How an engine learns what happens. */
+enum pidring_backend {
+	PIDRING_BACKEND_AUTOMATIC = 0, /* io_uring if the kernel has it and allows it, else epoll */
+	PIDRING_BACKEND_URING = 1,
+	PIDRING_BACKEND_EPOLL = 2,
+};
+
+/* How a child came to be. */
+enum pidring_birth {
+	PIDRING_BIRTH_NONE = 0,          /* not started yet */
+	PIDRING_BIRTH_CLONE_VM = 1,      /* program: clone3 with shared memory, the caller goes on meanwhile */
+	PIDRING_BIRTH_CLONE_VFORK = 2,   /* program: clone with shared memory, the caller suspended */
+	PIDRING_BIRTH_FORK_EXEC = 3,     /* program: libc's fork(), pidfd_open, exec */
+	PIDRING_BIRTH_CLONE = 4,         /* function: clone3, repaired to be a fork */
+	PIDRING_BIRTH_FORK = 5,          /* function: libc's fork(), held at a gate until its pidfd is open */
+};
+
+struct pidring_engine_options {
+	size_t size; /* sizeof(struct pidring_engine_options) */
+
+	/* PIDRING_BACKEND=uring or =epoll in the environment goes before this. */
+	enum pidring_backend backend;
+
+	/* How many descriptors the process should be able to have open: each running child takes one. The soft
+	 * limit is raised if it is lower (programs that are started get the old one back); -EMFILE if
+	 * the hard limit forbids it. 0: leave the limit alone. */
+	uint64_t descriptors;
+};
+
+/*
+ * Opens an engine and stores it in *ret_engine, which the caller ends with pidring_close. `options` may be NULL. Takes at
+ * most ten descriptors, all close-on-exec.
+ *
+ *   -EINVAL   ret_engine is NULL; options->size or options->backend is none that this version knows;
+ *             PIDRING_BACKEND is neither "uring" nor "epoll", or PIDRING_CLONE neither "vfork" nor "fork"
+ *   -ENOSYS   the kernel has no pidfds (before Linux 5.4), or io_uring was insisted on and is not there
+ *             (or lacks what Linux 6.1 brought)
+ *   -EPERM    io_uring was insisted on and is forbidden here
+ *   -EMFILE   no descriptors left, or options->descriptors is above the hard limit
+ *   -ENFILE, -ENOMEM   the system's own limits
+ */
+PIDRING_PUBLIC int pidring_open(struct pidring **ret_engine, const struct pidring_engine_options *options);
+
+/*
+ * Closes the engine and releases it. Its processes are not touched: they run on, their objects can still be joined,
+ * signalled, asked and freed; only their events are gone, and one that was not started yet can no longer be. NULL is
+ * allowed. Not to be called while another thread uses the engine, but for pidring_wait, which makes it fail:
+ *
+ *   -EBUSY    another thread is inside pidring_wait; nothing was closed
+ */
+PIDRING_PUBLIC int pidring_close(struct pidring *engine);
+
+enum pidring_event_type {
+	/* The process has ended; its exit record is there. Exactly once for every process that was started, unless its
+	 * object is closed or freed first; also when a join saw the end earlier. */
+	PIDRING_EXITED = 1,
+	/* An asynchronous start went well: the program is running. */
+	PIDRING_STARTED = 2,
+	/* An asynchronous start failed, `code` is the negated errno and pidring_process_failure knows the rest.
+	 * PIDRING_EXITED (exit code 127 if the program or its interpreter was missing, else 126) follows. */
+	PIDRING_START_FAILED = 3,
+};
+
+struct pidring_event {
+	enum pidring_event_type type;
+	int code;                        /* EXITED: the exit code, or -ENODATA if `unknown`; START_FAILED: -errno */
+	bool unknown;                    /* EXITED: somebody else reaped the child, and its code is lost */
+	struct pidring_process *process; /* the object, still the caller's to close and free */
+	void *user_data;                 /* the process's user data */
+};
+
+/*
+ * Fetches up to `capacity` events, waiting up to `timeout` for the first. Returns how many there are; 0: none in time. For one
+ * thread at a time; the threads may take turns, but a ring belongs to a thread, so turns are not free.
+ * An engine with nothing to watch waits all the same: another thread may start something (ask
+ * pidring_outstanding first).
+ *
+ *   -EINVAL   events is NULL or capacity 0
+ *   -EBUSY    another thread is inside pidring_wait of this engine
+ *   -EMFILE, -ENFILE, -ENOMEM   in the copy of a fork, or for another thread than before: no new ring could be made
+ */
+PIDRING_PUBLIC int pidring_wait(struct pidring *engine, struct pidring_event *events, size_t capacity,
+				int64_t timeout);
+
+/*
+ * As pidring_wait, but a signal handler that runs during the wait ends it:
+ *
+ *   -EINTR    a signal was handled; nothing is lost
+ *
+ * `mask`, unless NULL, is the thread's signal mask during the wait only, as in ppoll(2): block a signal, test a flag, and wait with
+ * a mask that lets it in.
+ */
+PIDRING_PUBLIC int pidring_wait_interruptible(struct pidring *engine, struct pidring_event *events,
+					      size_t capacity, int64_t timeout, const sigset_t *mask);
+
+/*
+ * A descriptor for any other event loop: readable (level-triggered) when pidring_wait with time-out 0 has
+ * something to do, which may be events or may be work of its own (then it returns 0). It belongs to the engine: never
+ * read from it, never close it. The same one until pidring_close; after a fork() the copy must ask again.
+ *
+ *   -EMFILE, -ENFILE, -ENOMEM   it could not be made
+ */
+PIDRING_PUBLIC int pidring_fd(struct pidring *engine);
+
+/* How many PIDRING_EXITED events are still to come from this engine: 0 means that waiting is pointless unless something
+ * is started. */
+PIDRING_PUBLIC int pidring_outstanding(struct pidring *engine);
+
+/* The paths that this engine takes here. */
+struct pidring_features {
+	size_t size; /* set by the caller: sizeof(struct pidring_features) */
+	enum pidring_backend backend;          /* URING or EPOLL */
+	enum pidring_birth program_birth;      /* CLONE_VM, CLONE_VFORK or FORK_EXEC */
+	enum pidring_birth function_birth;     /* CLONE or FORK: for a start from this thread, now */
+	bool close_range;                      /* close_range(2): else /proc/self/fd is walked */
+	bool clear_signal_handlers;            /* CLONE_CLEAR_SIGHAND: else each is reset */
+	bool futex_wait;                       /* the ring waits for asynchronous starts; else they are looked at by timer */
+	bool exit_information;                 /* PIDFD_GET_INFO tells the code of a child reaped by somebody else */
+};
+
+/*
+ * Fills *ret_features, as much of it as its `size` has room for.
+ *
+ *   -EINVAL   ret_features is NULL or its size is none that this version knows
+ */
+PIDRING_PUBLIC int pidring_features(struct pidring *engine, struct pidring_features *ret_features);
+
+/*
+ * 3. Options of a process
+ * =======================
+ *
+ * A process has a target: a function, a program, or nothing (then the child runs only the hooks and the exit function and
+ * ends with 0). Everything is copied by pidring_process_new, but for `argument` and `user_data`, which are
+ * handed on as they are.
+ */
+
+/* Where one of the three standard streams of the child goes. */
+enum pidring_stream {
+	PIDRING_STREAM_DEFAULT = 0, /* inherited; but /dev/null for the stdin of a function, as in the reference */
+	PIDRING_STREAM_INHERIT = 1,
+	PIDRING_STREAM_NULL = 2,       /* /dev/null */
+	PIDRING_STREAM_DESCRIPTOR = 3, /* the descriptor beside it, which stays the caller's and must stay open until
+	                                * the start is known to have worked or failed */
+};
+
+struct pidring_options {
+	size_t size; /* sizeof(struct pidring_options) */
+
+	/* --- the target: one of the two --- */
+
+	/* A function: its result is the exit code (its low byte). It runs in a fork of the caller. */
+	int (*target)(void *argument);
+	void *argument;
+
+	/* A program: its arguments, the first of them its name; ended by NULL. A name without a slash is looked for
+	 * in the PATH that the program will have in its environment, before anything is created. */
+	const char *const *argv;
+	/* The file to run, if it is not argv[0]. */
+	const char *program;
+
+	/* --- the object --- */
+
+	const char *name;      /* NULL or "": made from type_name and the identity, "Process-1:2" */
+	const char *type_name; /* NULL: "Process"; shown by describe, and used in default names */
+	int daemon;            /* PIDRING_INHERITED, PIDRING_YES or true, PIDRING_NO */
+	void *user_data;       /* comes back in events */
+
+	/* --- how it starts --- */
+
+	/* Program: start returns as soon as the child exists; whether the program could be run is told by
+	 * PIDRING_STARTED or PIDRING_START_FAILED. */
+	bool asynchronous;
+	/* Function: always libc's fork(), with its pthread_atfork handlers, also where clone3 would do. */
+	bool libc_fork;
+
+	/* --- what it gets --- */
+
+	/* Program: the whole environment, ended by NULL; NULL: the caller's as it is at the start. */
+	const char *const *environment;
+	/* Program: set on top of that: "NAME=value" sets, "NAME" removes; ended by NULL. */
+	const char *const *extra_environment;
+	/* The working directory; NULL: the caller's. A relative program is looked for from there. */
+	const char *working_directory;
+	/* The standard streams. */
+	enum pidring_stream stdin_to, stdout_to, stderr_to;
+	int stdin_descriptor, stdout_descriptor, stderr_descriptor;
+	/* Program: leave all other descriptors that are not close-on-exec open; the default closes everything above 2.
+	 * The cost then grows with the number of open descriptors. */
+	bool keep_descriptors;
+	/* Program: keep the signal mask and the ignored signals of the starting thread; the default is an empty mask
+	 * and every disposition SIG_DFL. */
+	bool keep_signals;
+	/* Program: the number under which the child finds its auth key, as a sealed memfd to be read with
+	 * pidring_receive_authkey; at least 3. 0: the program does not get the key. */
+	int authkey_descriptor;
+
+	/* --- where it lives --- */
+
+	bool new_session;    /* setsid(2): a new session and a new group */
+	bool new_group;      /* setpgid(0, 0): a new process group */
+	bool set_umask;      /* with `umask` */
+	mode_t umask;
+	/* The signal that the kernel sends to the child when this *process* ends in any way (which thread started it does not
+	 * matter). 0: SIGTERM for a daemon, none for others. PIDRING_NONE: none.
+	 * The kernel forgets it when the child runs a set-user-ID program or changes its credentials. */
+	int death_signal;
+};
+
+/*
+ * Constructs a process for `engine` and stores it in *ret_process; the caller ends it with pidring_process_free. Nothing
+ * is started, no descriptor is taken. `options` may be NULL: no target. The identity number is used up even if the
+ * call fails.
+ *
+ *   -EINVAL   ret_process or engine is NULL; options->size is unknown; both target and argv; argv without a first
+ *             string; an option of programs with a function or the other way round; a stream, daemon flag, signal,
+ *             umask, environment entry or descriptor number that cannot be
+ *   -EBADF    a stream goes to a descriptor that is not open
+ *   -ENOMEM   no memory
+ *   -E2BIG    argv or the environment are larger than the kernel takes
+ */
+PIDRING_PUBLIC int pidring_process_new(struct pidring_process **ret_process, struct pidring *engine,
+				       const struct pidring_options *options);
+
+/*
+ * 4. Starting and joining
+ * =======================
+ */
+
+/*
+ * Starts the process, once. First reaps children that have ended (all of them if they are few; of many, some). When it
+ * fails the object is as it was before and can be started again; pidring_process_failure tells which step failed. For a program
+ * it returns when the program runs or could not be run (see `asynchronous`). stdout and stderr are flushed before a
+ * function is started. The thread that calls it may end at any time afterwards. A child with a death signal that is started from
+ * another thread than the main one is created from a thread of the library's own, so it does not have the caller's thread
+ * attributes (CPU affinity, scheduling class, thread-local values of a function).
+ *
+ * In this order:
+ *   -EBADF      the object is closed
+ *   -EALREADY   it was started before, by anybody
+ *   -ECHILD     another process constructed it; or it is the current or the parent process
+ *   -EPERM      the current process is a daemon: daemons may have no children
+ * then:
+ *   -ESHUTDOWN  its engine was closed
+ *   -ENOENT     the program, its interpreter or the working directory is not there
+ *   -EACCES     the program or the directory may not be used
+ *   -ENOEXEC    the program is in no format that the kernel knows
+ *   -E2BIG      arguments and environment are too large
+ *   -EBADF      a stream's descriptor has been closed since
+ *   -EAGAIN, -ENOMEM, -EMFILE, -ENFILE    the limits of processes, memory, descriptors
+ *   others      as execve(2), chdir(2), clone3(2) give them, with the step from pidring_process_failure
+ */
+PIDRING_PUBLIC int pidring_process_start(struct pidring_process *process);
+
+/*
+ * Starts `count` processes: creates all programs before it waits for the first. Returns how many were started; for each of
+ * the others pidring_process_failure has the reason, and it can be started again. 0 if `count` is 0.
+ *
+ *   -EINVAL   processes or one of them is NULL, or one is in the array twice; nothing was started
+ */
+PIDRING_PUBLIC int pidring_start_many(struct pidring_process *const *processes, size_t count);
+
+/* The step of a start that failed. */
+enum pidring_step {
+	PIDRING_STEP_NONE = 0,
+	PIDRING_STEP_STATE = 1,             /* the object's state forbids it (the first four errors of start) */
+	PIDRING_STEP_PREPARE = 2,           /* descriptors or memory for the start */
+	PIDRING_STEP_LOOK_UP = 3,           /* no such program in PATH */
+	PIDRING_STEP_CLONE = 4,             /* clone3, clone, fork or pidfd_open */
+	PIDRING_STEP_SESSION = 5,           /* setsid */
+	PIDRING_STEP_GROUP = 6,             /* setpgid */
+	PIDRING_STEP_WORKING_DIRECTORY = 7, /* chdir */
+	PIDRING_STEP_LIMIT = 8,             /* giving the old descriptor limit back */
+	PIDRING_STEP_DEATH_SIGNAL = 9,      /* prctl(PR_SET_PDEATHSIG) */
+	PIDRING_STEP_DESCRIPTORS = 10,      /* closing or placing descriptors */
+	PIDRING_STEP_STREAM = 11,           /* /dev/null */
+	PIDRING_STEP_SIGNALS = 12,          /* dispositions or mask */
+	PIDRING_STEP_EXEC = 13,             /* execve */
+	PIDRING_STEP_INTERPRETER = 14,      /* execve: the file is there, its interpreter (#! or ELF) is not */
+};
+
+struct pidring_failure {
+	enum pidring_step step;
+	int error;          /* the errno, positive */
+	char sentence[256]; /* "cannot run '/usr/bin/foo': its interpreter '/bin/none' is missing" */
+};
+
+/*
+ * Why the last start of this process failed.
+ *
+ *   -EINVAL    ret_failure is NULL
+ *   -ENODATA   no start failed, or a later one worked
+ */
+PIDRING_PUBLIC int pidring_process_failure(struct pidring_process *process, struct pidring_failure *ret_failure);
+
+/* The name of a step, such as "working directory". Static, never NULL. */
+PIDRING_PUBLIC const char *pidring_step_name(enum pidring_step step);
+
+/* How the child came to be; PIDRING_BIRTH_NONE before start. */
+PIDRING_PUBLIC enum pidring_birth pidring_process_birth(struct pidring_process *process);
+
+/*
+ * Calls the target function in the calling process, as a start would in a child, as often as wanted, and stores its result in
+ * *ret_code (0 without a target; may be NULL). Nothing is started.
+ *
+ *   -EINVAL   it has been started, or its target is a program
+ *   -EBADF    closed
+ */
+PIDRING_PUBLIC int pidring_process_run(struct pidring_process *process, int *ret_code);
+
+/*
+ * Waits for the end of the process, at most `timeout`, and reaps it. Returns 0 when it has ended, at once and as often
+ * as wanted. Any number of threads may join the same process: one reaps, all see the same exit record. On the parent
+ * process it waits for the parent's end and reaps nothing.
+ *
+ *   -EBADF      closed
+ *   -ECHILD     another process constructed it; or it is the current process
+ *   -ESRCH      not started
+ *   -ETIMEDOUT  still running
+ */
+PIDRING_PUBLIC int pidring_process_join(struct pidring_process *process, int64_t timeout);
+
+/*
+ * Joins all of them, with one deadline for all. 0 when all have ended (also for a count of 0).
+ *
+ *   -EINVAL     processes or one of them is NULL
+ *   -EBADF, -ECHILD, -ESRCH   as join, for one of them; none was waited for
+ *   -ETIMEDOUT  at least one is still running; those that have ended are reaped
+ */
+PIDRING_PUBLIC int pidring_join_all(struct pidring_process *const *processes, size_t count, int64_t timeout);
+
+/* What pidring_wait_any waits for: a process, or if that is NULL any descriptor that becomes readable. */
+struct pidring_wait_item {
+	struct pidring_process *process;
+	int descriptor;
+	bool ready; /* written by pidring_wait_any */
+};
+
+/*
+ * Waits until at least one item is ready, at most `timeout`. Returns how many are and sets `ready` of every item; 0: none in
+ * time. A process is ready when it has ended (it is not reaped by this, its exit code can be had without blocking); a descriptor
+ * when it is readable or its other end has gone. The same one may be there twice.
+ *
+ *   -EINVAL   no items and PIDRING_FOREVER; items is NULL but count is not 0; more items than the soft
+ *             descriptor limit (poll(2) refuses them)
+ *   -EBADF    a process is closed, a descriptor negative or not open
+ *   -ESRCH    a process is not started (or is the current process)
+ *   -ENOMEM   no memory
+ */
+PIDRING_PUBLIC int pidring_wait_any(struct pidring_wait_item *items, size_t count, int64_t timeout);
+
+/*
+ * 5. Stopping and asking
+ * ======================
+ */
+
+/*
+ * Sends a signal to the process itself (not to its group or children), through its pidfd: it never reaches a stranger,
+ * whatever has become of the pid, and whichever thread closes the object meanwhile. 0 also if the process has
+ * ended. Allowed in any process that has the object. Signal 0 only tests.
+ *
+ *   -EBADF    closed
+ *   -ESRCH    not started, or the current process
+ *   -EPERM    not allowed to signal it; the parent process is never signalled
+ *   -EINVAL   no such signal
+ */
+PIDRING_PUBLIC int pidring_process_signal(struct pidring_process *process, int signal_number);
+/* Sends SIGTERM; as pidring_process_signal. */
+PIDRING_PUBLIC int pidring_process_terminate(struct pidring_process *process);
+/* Sends SIGKILL; as pidring_process_signal. */
+PIDRING_PUBLIC int pidring_process_kill(struct pidring_process *process);
+
+/*
+ * 1: it runs (a zombie does not); 0: it has ended, or was not started. The current process is alive. Reaps what has ended.
+ *
+ *   -EBADF    closed
+ *   -ECHILD   another process constructed it (but the parent process can be asked)
+ */
+PIDRING_PUBLIC int pidring_process_is_alive(struct pidring_process *process);
+
+/*
+ * The pid, from start to close, also after the end. The current process: getpid().
+ *
+ *   -EBADF    closed
+ *   -ESRCH    not started
+ */
+PIDRING_PUBLIC pid_t pidring_process_pid(struct pidring_process *process);
+
+/*
+ * The sentinel: the pidfd, the same descriptor from start to close, readable once the process has ended (POLLIN, with
+ * POLLHUP once it is reaped: wait for any event). It belongs to the object: poll it, signal it, duplicate it, but
+ * do not close it and do not waitid() on it.
+ *
+ *   -EBADF    closed
+ *   -ESRCH    not started, or the current process
+ */
+PIDRING_PUBLIC int pidring_process_sentinel(struct pidring_process *process);
+
+/*
+ * Closes the object: reaps the ended process, releases the sentinel, drops its pending events. Afterwards only name, daemon
+ * flag, auth key, user data, identity, describe, close and free work. Closing a closed object, or the
+ * current process, does nothing.
+ *
+ *   -EBUSY    it is still running (or being started); nothing changed
+ */
+PIDRING_PUBLIC int pidring_process_close(struct pidring_process *process);
+
+/*
+ * Ends the object; NULL is allowed. A running process is not touched: it is detached, reaped by the library when it has
+ * ended, still terminated at exit if it is a daemon and waited for at exit in any case. The current
+ * and the parent process cannot be freed; for them this does nothing. Pending events of the object are dropped. In another
+ * process than the one that started it, it frees this process's copy.
+ */
+PIDRING_PUBLIC void pidring_process_free(struct pidring_process *process);
+
+/*
+ * 6. The end of a process
+ * =======================
+ */
+
+/*
+ * Stores the exit code: 0 to 255, or minus the number of the signal that ended the process. Looks (and reaps), but never blocks.
+ *
+ *   -EAGAIN    not known: not started, or running, or asked in another process than the one that started it,
+ *              or the current or parent process
+ *   -ENODATA   it has ended, but somebody else reaped it and its code is lost
+ *   -EBADF     closed
+ *   -EINVAL    ret_code is NULL
+ */
+PIDRING_PUBLIC int pidring_process_exit_code(struct pidring_process *process, int *ret_code);
+
+/* The name of an exit code that stands for a signal: "-SIGTERM" for -15; NULL if it has none. Static. */
+PIDRING_PUBLIC const char *pidring_exit_code_name(int code);
+
+enum pidring_reaper {
+	PIDRING_REAPED_HERE = 1,      /* by this library: everything is known */
+	PIDRING_REAPED_ELSEWHERE = 2, /* by somebody else (or SIGCHLD is ignored); the kernel still knew the status */
+	PIDRING_REAPED_UNKNOWN = 3,   /* by somebody else, and the status is lost */
+};
+
+struct pidring_exit_record {
+	size_t size; /* set by the caller: sizeof(struct pidring_exit_record) */
+	pid_t pid;
+	enum pidring_reaper reaper;
+	bool known;              /* code, wait_status and core_dumped mean something */
+	int code;                /* as pidring_process_exit_code */
+	int wait_status;         /* as waitpid(2) gives it, for WIFEXITED and its kin */
+	bool core_dumped;
+	bool usage_known;        /* `usage` means something: only if reaped here */
+	struct rusage usage;     /* of the process and those of its children that it waited for */
+	int64_t start_time;      /* CLOCK_MONOTONIC nanoseconds just before the child was created */
+	int64_t end_time;        /* the same when its end was noticed here (the kernel does not keep the moment itself) */
+};
+
+/*
+ * Fills *ret_record, as much of it as its `size` has room for. Looks, but never blocks.
+ *
+ *   -EAGAIN   as pidring_process_exit_code
+ *   -EBADF    closed
+ *   -EINVAL   ret_record is NULL or its size is none that this version knows
+ */
+PIDRING_PUBLIC int pidring_process_exit_record(struct pidring_process *process,
+					       struct pidring_exit_record *ret_record);
+
+/*
+ * 7. Names and attributes
+ * =======================
+ *
+ * Texts are copied into the caller's buffer as snprintf does: at most `size` bytes with the final NUL, and
+ * the length that it has (without the NUL) is returned, so a result >= size means that it was cut. `buffer` may be NULL if size is
+ * 0. These work in any state and in any process.
+ */
+
+/* The name. -EINVAL: buffer is NULL but size is not 0. */
+PIDRING_PUBLIC int pidring_process_name(struct pidring_process *process, char *buffer, size_t size);
+/* Sets the name, at any time; the child sees what was set before start. -EINVAL: name is NULL. -ENOMEM. */
+PIDRING_PUBLIC int pidring_process_set_name(struct pidring_process *process, const char *name);
+
+/*
+ * The representation: <TYPE name='NAME'[ pid=N] parent=N STATUS[ exitcode=C][ daemon]>, where STATUS is
+ * initial, started, stopped, closed or unknown (another process's). Names are shown as UTF-8 between single quotes (double
+ * ones if the name has a single and no double quote); backslashes, control characters and bytes that are no UTF-8
+ * are escaped as \\, \n, \r, \t, \xNN. Looks, so it may reap. -EINVAL: buffer is NULL but size is not 0.
+ */
+PIDRING_PUBLIC int pidring_process_describe(struct pidring_process *process, char *buffer, size_t size);
+
+/* The identity: the numbers on the way from the main process down, none for main and parent. Stores up to `capacity` of them and
+ * returns how many there are. -EINVAL: ret_numbers is NULL but capacity is not 0. */
+PIDRING_PUBLIC int pidring_process_identity(struct pidring_process *process, unsigned *ret_numbers,
+					    size_t capacity);
+
+/* The pid of the process that constructed it; 0 for the main and the parent process. */
+PIDRING_PUBLIC pid_t pidring_process_parent_pid(struct pidring_process *process);
+
+/* 1: a daemon, ended when its parent ends; 0: not. */
+PIDRING_PUBLIC int pidring_process_daemon(struct pidring_process *process);
+/*
+ * Sets the daemon flag. On the current process: what is constructed from now on inherits it, and while it is set nothing
+ * can be started.
+ *
+ *   -EALREADY  it has been started
+ *   -EBADF     closed
+ *   -EPERM     the parent process
+ */
+PIDRING_PUBLIC int pidring_process_set_daemon(struct pidring_process *process, bool daemon);
+
+/*
+ * The auth key: a secret that a family of processes shares, 32 random bytes unless set otherwise, inherited at construction. Stores
+ * up to `capacity` bytes and returns the length. It is in no text that the library makes, and wiped when freed.
+ *
+ *   -ENOKEY   the parent process
+ *   -EINVAL   ret_key is NULL but capacity is not 0
+ */
+PIDRING_PUBLIC int pidring_process_authkey(struct pidring_process *process, void *ret_key, size_t capacity);
+/* Sets it, any length, also 0, at any time. -EINVAL: key is NULL but length is not 0. -EPERM: the parent
+ * process. -ENOMEM. -E2BIG: longer than 65,536 bytes. */
+PIDRING_PUBLIC int pidring_process_set_authkey(struct pidring_process *process, const void *key, size_t length);
+/*
+ * In a program that was started with `authkey_descriptor`: takes the key from that descriptor, makes it the current
+ * process's auth key and closes the descriptor.
+ *
+ *   -EBADF    no such descriptor
+ *   -EINVAL   it is no sealed memfd as pidring makes them (it is left open)
+ *   -ENOMEM
+ */
+PIDRING_PUBLIC int pidring_receive_authkey(int descriptor);
+
+/* The user data, as given or set last; NULL for NULL. */
+PIDRING_PUBLIC void *pidring_process_user_data(struct pidring_process *process);
+PIDRING_PUBLIC int pidring_process_set_user_data(struct pidring_process *process, void *user_data);
+
+/*
+ * 8. The family
+ * =============
+ */
+
+/* The object of this process: always the same, never NULL, never to be freed. In a function target it is the object
+ * that was started. */
+PIDRING_PUBLIC struct pidring_process *pidring_current_process(void);
+
+/* The object of the process that started this one through the library (as a function target); NULL in a main process and in
+ * plain forks of it. Name and pid are those recorded at construction; is_alive and join watch the real parent. */
+PIDRING_PUBLIC struct pidring_process *pidring_parent_process(void);
+
+/*
+ * Reaps what has ended, then stores up to `capacity` of the children of this process that still run, in the order of their start,
+ * and returns how many there are. Children whose object was freed are not among them. -EINVAL: ret_processes
+ * is NULL but capacity is not 0.
+ */
+PIDRING_PUBLIC int pidring_active_children(struct pidring_process **ret_processes, size_t capacity);
+
+/* In a child or in a copy made by fork(): closes the sentinels of the processes that were started by the original and inherited here.
+ * Their objects become closed. Returns how many. */
+PIDRING_PUBLIC int pidring_drop_inherited(void);
+
+/* How many process objects are alive in this process (constructed, and not freed or not yet let go by the engine),
+ * without the current and the parent process. For leak tests. */
+PIDRING_PUBLIC size_t pidring_live_objects(void);
+
+/*
+ * 9. The exit function, finalizers, hooks
+ * =======================================
+ *
+ * The exit function runs once in a process: in a function target's process when the target is done, in a main process from
+ * atexit() (registered when the library is first used), not after _exit() or death by a signal. In this order: finalizers with a
+ * priority of at least 0; SIGTERM to every daemon child; join of every child, daemon or not, without a limit; finalizers with a
+ * negative priority. So a program that returns from main waits for its children.
+ */
+
+/* Registers `function`, to be called with `argument` by the exit function of this process (not of its children): highest priority
+ * first, of equal ones the latest registered first. With PIDRING_NO_PRIORITY it is not called at exit. Returns
+ * a positive handle. -EINVAL: no function. -ENOMEM. */
+PIDRING_PUBLIC int64_t pidring_add_finalizer(void (*function)(void *argument), void *argument, int priority);
+/* Calls the finalizer now, and then never again. -ENOENT: it has run or been cancelled, or another
+ * process registered it. */
+PIDRING_PUBLIC int pidring_run_finalizer(int64_t handle);
+/* Forgets the finalizer. -ENOENT: as above. */
+PIDRING_PUBLIC int pidring_cancel_finalizer(int64_t handle);
+
+/* Registers `function`, to be called in every function target's process before the target, in the order of
+ * registration, with the new current process in place; children inherit the registration. Returns a positive
+ * handle. -EINVAL: no function. -ENOMEM. */
+PIDRING_PUBLIC int64_t pidring_add_after_fork_hook(void (*function)(void *argument), void *argument);
+/* Forgets the hook. -ENOENT: no such hook. */
+PIDRING_PUBLIC int pidring_remove_after_fork_hook(int64_t handle);
+
+/* How long the exit function waits for daemon children after SIGTERM before it sends them SIGKILL.
+ * PIDRING_FOREVER, the default: it never does. Inherited by function targets. */
+PIDRING_PUBLIC int pidring_set_exit_grace(int64_t grace);
+
+/* 1 once the exit function of this process has begun. */
+PIDRING_PUBLIC int pidring_is_exiting(void);
+
+/* A callback for the lines that tell of a process's life ("child process calling self.run()", "process shutting
+ * down", …). NULL: none, the default. Inherited by function targets. It may be called from any thread and must not call
+ * the library. */
+PIDRING_PUBLIC int pidring_set_log(void (*function)(void *argument, const char *line), void *argument);
+
+/*
+ * 10. Ending a child from any depth
+ * =================================
+ *
+ * In a function target's process these end it as if the target had returned: exit function, then the message, then
+ * stdout and stderr are flushed, then _exit(). atexit() handlers do not run. Called again inside a finalizer, the last
+ * call's code wins and the rest of the exit function still runs. In a main process they end with exit(), which runs
+ * atexit() handlers and so the exit function.
+ */
+
+/* Ends with the low byte of `code`. */
+PIDRING_PUBLIC PIDRING_NORETURN void pidring_exit(int code);
+/* Prints `text` and a newline to stderr and ends with 1. */
+PIDRING_PUBLIC PIDRING_NORETURN void pidring_exit_message(const char *text);
+/* Prints "Process NAME:\nTEXT\n" to stderr and ends with 1. */
+PIDRING_PUBLIC PIDRING_NORETURN void pidring_fail(const char *text);
+
+/*
+ * 11. For __attribute__((cleanup))
+ * ================================
+ */
+
+static inline void pidring_closep(struct pidring **engine) { (void)pidring_close(*engine); }
+
+static inline void pidring_process_freep(struct pidring_process **process) { pidring_process_free(*process); }
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
