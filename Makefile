@@ -19,8 +19,8 @@ WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-pr
 WERROR ?=
 SANITIZE ?=
 # The objects are fit for both libraries.
-ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -g $(OPTIMIZE) $(WARNINGS) $(WERROR) -Iinclude -MMD -MP $(CFLAGS)
-ENGINE_CFLAGS = $(ALL_CFLAGS) -Iengine -fPIC -fvisibility=hidden
+ALL_CFLAGS = -std=gnu11 -g $(OPTIMIZE) $(WARNINGS) $(WERROR) -Iinclude -MMD -MP $(CFLAGS)
+ENGINE_CFLAGS = $(ALL_CFLAGS) -D_GNU_SOURCE -Iengine -fPIC -fvisibility=hidden
 
 # --- packages -------------------------------------------------------------------------------------
 
@@ -38,6 +38,8 @@ ENGINE := $(wildcard engine/*.c engine/*/*.c)
 ENGINE_OBJECTS := $(ENGINE:%.c=$(BUILD)/%.o)
 # Runs in the memory of another process between clone and exec: instrumented code would write that one's shadow state
 # (engine/birth/child.c says more).
+# Every symbol must be found, but for those that a sanitizer's runtime brings with the program.
+SHARED_CHECK = $(if $(SANITIZE),,-Wl,-z,defs)
 UNSANITIZED := $(BUILD)/engine/birth/child.o $(BUILD)/engine/sys/clone.o
 
 STATIC := $(BUILD)/libpidring.a
@@ -93,7 +95,7 @@ $(BUILD)/engine/%.o: engine/%.c
 
 $(BUILD)/tools/%.o: tools/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(SANITIZE) -c $< -o $@
+	$(CC) $(ALL_CFLAGS) -D_GNU_SOURCE $(SANITIZE) -c $< -o $@
 
 $(BUILD)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
@@ -103,7 +105,7 @@ $(BUILD)/tests/loops/%.o: TEST_CFLAGS = $(shell $(PKG_CONFIG) --cflags libuv gli
 
 $(BUILD)/bench/%.o: bench/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c $< -o $@
+	$(CC) $(ALL_CFLAGS) -D_GNU_SOURCE -c $< -o $@
 
 $(STATIC): $(ENGINE_OBJECTS)
 	rm -f $@
@@ -111,7 +113,7 @@ $(STATIC): $(ENGINE_OBJECTS)
 
 $(SHARED): $(ENGINE_OBJECTS) engine/libpidring.map
 	$(CC) -shared $(SANITIZE) -Wl,-soname,libpidring.so.$(SOVERSION) -Wl,--version-script=engine/libpidring.map \
-		-Wl,-z,now -Wl,-z,relro $(LDFLAGS) -o $@ $(ENGINE_OBJECTS) $(URING_LIBS) -lpthread
+		-Wl,-z,now -Wl,-z,relro $(SHARED_CHECK) $(LDFLAGS) -o $@ $(ENGINE_OBJECTS) $(URING_LIBS) -lpthread
 	ln -sf libpidring.so.$(VERSION) $(BUILD)/libpidring.so.$(SOVERSION)
 	ln -sf libpidring.so.$(SOVERSION) $(BUILD)/libpidring.so
 

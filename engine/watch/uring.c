@@ -34,8 +34,7 @@ struct uring_watch {
 	struct watch base;
 	struct io_uring ring;
 	bool ring_is_open;
-	bool enabled;
-	pid_t owner; /* the thread that may use the ring, once it is enabled */
+	pid_t owner; /* the thread that may use the ring: the one that made it */
 	bool has_futex;
 	int outer; /* an epoll over ring and kick, for other loops; -1 until asked for */
 	struct watch_item_list armed; /* all items whose request is in the ring */
@@ -51,8 +50,7 @@ static struct uring_watch *of(struct watch *watch)
 static int setup_ring(struct uring_watch *self)
 {
 	struct io_uring_params parameters = {
-		.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_R_DISABLED |
-			 IORING_SETUP_CQSIZE,
+		.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE,
 		.cq_entries = COMPLETIONS,
 	};
 	int r = io_uring_queue_init_params(SUBMISSIONS, &self->ring, &parameters);
@@ -60,7 +58,7 @@ static int setup_ring(struct uring_watch *self)
 	if (r < 0)
 		return r;
 	self->ring_is_open = true;
-	self->enabled = false;
+	self->owner = sys_thread_id();
 	/* A fork must not see the ring: it is memory shared with the kernel, and would be with the copy. */
 	r = io_uring_ring_dontfork(&self->ring);
 	if (r < 0) {
@@ -68,69 +66,6 @@ static int setup_ring(struct uring_watch *self)
 		self->ring_is_open = false;
 	}
 	return r;
-}
-
-static bool probe_futex(struct io_uring *ring)
-{
-	struct io_uring_probe *probe = io_uring_get_probe_ring(ring);
-	bool supported = probe && io_uring_opcode_supported(probe, OPERATION_FUTEX_WAIT);
-
-	io_uring_free_probe(probe);
-	return supported;
-}
-
-static int uring_open(struct watch **ret_watch, int kick)
-{
-	struct uring_watch *self = calloc(1, sizeof *self);
-
-	if (!self)
-		return -ENOMEM;
-	self->outer = -1;
-	self->kick_item.descriptor = kick;
-	TAILQ_INIT(&self->armed);
-	watch_words_init(&self->words);
-
-	int r = setup_ring(self);
-	if (r < 0) {
-		free(self);
-		/* EINVAL: io_uring is there, but older than Linux 6.1. */
-		return r == -EINVAL ? -ENOSYS : r;
-	}
-	self->has_futex = probe_futex(&self->ring);
-	*ret_watch = &self->base;
-	return 0;
-}
-
-static void release(struct uring_watch *self)
-{
-	if (self->outer >= 0)
-		close(self->outer);
-	watch_words_release(&self->words);
-	free(self);
-}
-
-static void uring_close(struct watch *watch)
-{
-	struct uring_watch *self = of(watch);
-
-	if (self->ring_is_open)
-		io_uring_queue_exit(&self->ring);
-	release(self);
-}
-
-/* The mappings did not come along (setup_ring): only the descriptor is here. */
-static void uring_abandon(struct watch *watch)
-{
-	struct uring_watch *self = of(watch);
-
-	if (self->ring_is_open)
-		close(self->ring.ring_fd);
-	release(self);
-}
-
-static bool uring_waits_for_words(const struct watch *watch)
-{
-	return of((struct watch *)watch)->has_futex;
 }
 
 static int next_submission(struct uring_watch *self, struct io_uring_sqe **ret_sqe)
@@ -167,6 +102,70 @@ static int submit_item(struct uring_watch *self, struct watch_item *item)
 	return 0;
 }
 
+static bool probe_futex(struct io_uring *ring)
+{
+	struct io_uring_probe *probe = io_uring_get_probe_ring(ring);
+	bool supported = probe && io_uring_opcode_supported(probe, OPERATION_FUTEX_WAIT);
+
+	io_uring_free_probe(probe);
+	return supported;
+}
+
+static int uring_open(struct watch **ret_watch, int kick)
+{
+	struct uring_watch *self = calloc(1, sizeof *self);
+
+	if (!self)
+		return -ENOMEM;
+	self->outer = -1;
+	self->kick_item.descriptor = kick;
+	TAILQ_INIT(&self->armed);
+	watch_words_init(&self->words);
+
+	int r = setup_ring(self);
+	if (r < 0) {
+		free(self);
+		/* EINVAL: io_uring is there, but older than Linux 6.1. */
+		return r == -EINVAL ? -ENOSYS : r;
+	}
+	self->has_futex = probe_futex(&self->ring);
+	submit_item(self, &self->kick_item); /* the first of 256 */
+	*ret_watch = &self->base;
+	return 0;
+}
+
+static void release(struct uring_watch *self)
+{
+	if (self->outer >= 0)
+		close(self->outer);
+	watch_words_release(&self->words);
+	free(self);
+}
+
+static void uring_close(struct watch *watch)
+{
+	struct uring_watch *self = of(watch);
+
+	if (self->ring_is_open)
+		io_uring_queue_exit(&self->ring);
+	release(self);
+}
+
+/* The mappings did not come along (setup_ring): only the descriptor is here. */
+static void uring_abandon(struct watch *watch)
+{
+	struct uring_watch *self = of(watch);
+
+	if (self->ring_is_open)
+		close(self->ring.ring_fd);
+	release(self);
+}
+
+static bool uring_waits_for_words(const struct watch *watch)
+{
+	return of((struct watch *)watch)->has_futex;
+}
+
 static int arm_timer(struct uring_watch *self)
 {
 	int timer = watch_words_timer(&self->words);
@@ -189,29 +188,6 @@ static int arm_by_timer(struct uring_watch *self, struct watch_item *item)
 		return r;
 	watch_words_add(&self->words, item);
 	return 0;
-}
-
-static int replace_ring(struct uring_watch *self);
-
-/* Before anything touches the ring: it must be this thread's. */
-static int own_ring(struct uring_watch *self)
-{
-	pid_t thread = sys_thread_id();
-	int r;
-
-	if (self->ring_is_open && self->enabled && self->owner == thread)
-		return 0;
-	if (!self->ring_is_open || self->enabled)
-		return replace_ring(self);
-
-	r = io_uring_enable_rings(&self->ring);
-	if (r < 0)
-		return r;
-	self->enabled = true;
-	self->owner = thread;
-	r = submit_item(self, &self->kick_item);
-	self->kick_item.armed = r == 0;
-	return r;
 }
 
 static int follow_ring(struct uring_watch *self)
@@ -273,12 +249,20 @@ static int replace_ring(struct uring_watch *self)
 	if (r == 0)
 		r = follow_ring(self);
 	if (r == 0)
-		r = own_ring(self);
+		r = submit_item(self, &self->kick_item);
 	if (r == 0)
 		r = rearm_all(self);
 	if (r < 0)
 		drop_ring(self);
 	return r;
+}
+
+/* Before anything touches the ring: it must be this thread's. */
+static int own_ring(struct uring_watch *self)
+{
+	if (self->ring_is_open && self->owner == sys_thread_id())
+		return 0;
+	return replace_ring(self);
 }
 
 static int uring_arm(struct watch *watch, struct watch_item *item)
@@ -293,6 +277,9 @@ static int uring_arm(struct watch *watch, struct watch_item *item)
 		r = arm_by_timer(self, item);
 	} else {
 		r = submit_item(self, item);
+		/* The ring was full, and an ended thread's with the same id. */
+		if (r == -EEXIST && replace_ring(self) == 0)
+			r = submit_item(self, item);
 		if (r == 0)
 			TAILQ_INSERT_TAIL(&self->armed, item, link);
 	}
