@@ -439,9 +439,8 @@ int pidring_fd(struct pidring *engine)
 		explain(r, "no descriptor for another loop: %s", strerror(-r));
 	} else if (!engine->driven) {
 		engine->driven = true;
-		/* What was started before must be armed by somebody. */
-		if (!TAILQ_EMPTY(&engine->queue) || !TAILQ_EMPTY(&engine->events))
-			kick(engine);
+		/* What was started before must be armed by somebody, and the watch may have to prepare for the other loop. */
+		kick(engine);
 	}
 	family_leave();
 	return r;

@@ -19,6 +19,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 enum {
@@ -36,7 +37,9 @@ struct uring_watch {
 	bool ring_is_open;
 	pid_t owner; /* the thread that may use the ring: the one that made it */
 	bool has_futex;
-	int outer; /* an epoll over ring and kick, for other loops; -1 until asked for */
+	int outer;       /* an epoll over signal and kick, for other loops; -1 until asked for */
+	int signal;      /* an eventfd that the kernel writes when the ring has work; -1 likewise */
+	bool signalling; /* the present ring does that */
 	struct watch_item_list armed; /* all items whose request is in the ring */
 	struct watch_item kick_item, timer_item;
 	struct watch_words words;
@@ -50,7 +53,8 @@ static struct uring_watch *of(struct watch *watch)
 static int setup_ring(struct uring_watch *self)
 {
 	struct io_uring_params parameters = {
-		.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE,
+		.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
+			 IORING_SETUP_CQSIZE,
 		.cq_entries = COMPLETIONS,
 	};
 	int r = io_uring_queue_init_params(SUBMISSIONS, &self->ring, &parameters);
@@ -58,6 +62,7 @@ static int setup_ring(struct uring_watch *self)
 	if (r < 0)
 		return r;
 	self->ring_is_open = true;
+	self->signalling = false;
 	self->owner = sys_thread_id();
 	/* A fork must not see the ring: it is memory shared with the kernel, and would be with the copy. */
 	r = io_uring_ring_dontfork(&self->ring);
@@ -117,7 +122,7 @@ static int uring_open(struct watch **ret_watch, int kick)
 
 	if (!self)
 		return -ENOMEM;
-	self->outer = -1;
+	self->outer = self->signal = -1;
 	self->kick_item.descriptor = kick;
 	TAILQ_INIT(&self->armed);
 	watch_words_init(&self->words);
@@ -138,6 +143,8 @@ static void release(struct uring_watch *self)
 {
 	if (self->outer >= 0)
 		close(self->outer);
+	if (self->signal >= 0)
+		close(self->signal);
 	watch_words_release(&self->words);
 	free(self);
 }
@@ -190,13 +197,34 @@ static int arm_by_timer(struct uring_watch *self, struct watch_item *item)
 	return 0;
 }
 
-static int follow_ring(struct uring_watch *self)
+/*
+ * Another loop cannot poll the ring itself: completions of a ring with DEFER_TASKRUN wake only io_uring_enter, but they do write
+ * a registered eventfd. Registering is for the ring's thread alone, hence not when the descriptor is asked for.
+ */
+static int start_signalling(struct uring_watch *self)
 {
-	struct epoll_event event = { .events = EPOLLIN };
-
-	if (self->outer < 0)
+	if (self->signal < 0 || self->signalling)
 		return 0;
-	return epoll_ctl(self->outer, EPOLL_CTL_ADD, self->ring.ring_fd, &event) < 0 ? -errno : 0;
+	int r = io_uring_register_eventfd(&self->ring, self->signal);
+	if (r < 0)
+		return r;
+	self->signalling = true;
+	/* For what completed before. */
+	eventfd_write(self->signal, 1);
+	return 0;
+}
+
+/* After a look: the signal is taken back, unless there is more to see. What comes after the taking writes it again. */
+static void take_signal(struct uring_watch *self)
+{
+	eventfd_t value;
+
+	if (!self->signalling)
+		return;
+	eventfd_read(self->signal, &value);
+	bool has_work = IO_URING_READ_ONCE(*self->ring.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
+	if (has_work || io_uring_cq_ready(&self->ring) > 0)
+		eventfd_write(self->signal, 1);
 }
 
 /*
@@ -234,9 +262,6 @@ static void drop_ring(struct uring_watch *self)
 {
 	if (!self->ring_is_open)
 		return;
-	/* First: the outer epoll would keep an entry that nobody can remove any more. */
-	if (self->outer >= 0)
-		epoll_ctl(self->outer, EPOLL_CTL_DEL, self->ring.ring_fd, NULL);
 	io_uring_queue_exit(&self->ring);
 	self->ring_is_open = false;
 }
@@ -247,7 +272,7 @@ static int replace_ring(struct uring_watch *self)
 	drop_ring(self);
 	int r = setup_ring(self);
 	if (r == 0)
-		r = follow_ring(self);
+		r = start_signalling(self);
 	if (r == 0)
 		r = submit_item(self, &self->kick_item);
 	if (r == 0)
@@ -261,7 +286,7 @@ static int replace_ring(struct uring_watch *self)
 static int own_ring(struct uring_watch *self)
 {
 	if (self->ring_is_open && self->owner == sys_thread_id())
-		return 0;
+		return start_signalling(self);
 	return replace_ring(self);
 }
 
@@ -401,31 +426,47 @@ static int uring_wait(struct watch *watch, struct watch_item **ret_items, size_t
 			break;
 		last = take_completions(self, ret_items + count, capacity - count);
 	}
-	/* Requests that were armed again above go out with the next wait; another loop would look at the ring without one. */
-	if (self->outer >= 0 && io_uring_sq_ready(&self->ring) > 0)
+	/* Requests that were armed again above go out with the next wait, but another loop waits by itself. */
+	if (self->signalling && io_uring_sq_ready(&self->ring) > 0)
 		io_uring_submit(&self->ring);
+	take_signal(self);
 	return (int)count;
+}
+
+static int follow(struct uring_watch *self, int descriptor)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	return epoll_ctl(self->outer, EPOLL_CTL_ADD, descriptor, &event) < 0 ? -errno : 0;
+}
+
+static int make_outer(struct uring_watch *self)
+{
+	self->outer = epoll_create1(EPOLL_CLOEXEC);
+	if (self->outer < 0)
+		return -errno;
+	self->signal = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (self->signal < 0)
+		return -errno;
+	int r = follow(self, self->base.kick);
+	return r < 0 ? r : follow(self, self->signal);
 }
 
 static int uring_descriptor(struct watch *watch)
 {
 	struct uring_watch *self = of(watch);
-	struct epoll_event event = { .events = EPOLLIN };
 
 	if (self->outer >= 0)
 		return self->outer;
-	self->outer = epoll_create1(EPOLL_CLOEXEC);
-	if (self->outer < 0)
-		return -errno;
-	int r = epoll_ctl(self->outer, EPOLL_CTL_ADD, watch->kick, &event) < 0 ? -errno : 0;
-	if (r == 0 && self->ring_is_open)
-		r = follow_ring(self);
-	if (r < 0) {
+	int r = make_outer(self);
+	if (r == 0)
+		return self->outer;
+	if (self->outer >= 0)
 		close(self->outer);
-		self->outer = -1;
-		return r;
-	}
-	return self->outer;
+	if (self->signal >= 0)
+		close(self->signal);
+	self->outer = self->signal = -1;
+	return r;
 }
 
 const struct watch_operations watch_uring = {
