@@ -114,6 +114,7 @@ int pidring_open(struct pidring **ret_engine, const struct pidring_engine_option
 	TAILQ_INIT(&engine->queue);
 	TAILQ_INIT(&engine->members);
 	TAILQ_INIT(&engine->events);
+	low_descriptors_init(&engine->low);
 	r = set_up(engine, &read);
 	if (r < 0) {
 		free(engine);
@@ -174,7 +175,7 @@ void engine_after_fork(struct pidring *engine)
 	if (engine->watch)
 		watch_abandon(engine->watch);
 	engine->watch = NULL;
-	memset(engine->low.taken, 0, sizeof engine->low.taken);
+	/* This may be the fork that a start takes for its own child, which needs what was taken for it. */
 	low_descriptors_close(&engine->low);
 	engine->outstanding = 0;
 	engine->fetching = engine->driven = engine->kicked = false;

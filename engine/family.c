@@ -200,6 +200,10 @@ int family_ensure_authkey(void)
 
 void family_become(struct pidring_process *process, int parent_pidfd)
 {
+	struct pidring *engine;
+
+	LIST_FOREACH(engine, &family.engines, link)
+		low_descriptors_drop(&engine->low);
 	/* An inherited parent object stays where it is: the target may have kept a pointer to it. Its sentinel goes. */
 	if (family.parent && family.parent->pidfd >= 0) {
 		close(family.parent->pidfd);

@@ -33,7 +33,7 @@ static struct pidring_process *allocate(enum process_kind kind)
 	process->kind = kind;
 	process->has_handle = true;
 	process->references = 1;
-	process->pidfd = -1;
+	process->pidfd = process->authkey_memfd = process->parent_pidfd = -1;
 	for (unsigned i = 0; i < CHILD_PLACEMENTS; i++)
 		process->taken.number[i] = -1;
 	process->exit_watch = (struct process_watch){ .process = process, .reported = exit_watch_reported };
@@ -204,6 +204,7 @@ void process_localize(struct pidring_process *process)
 	process->exit_watch.queued = process->exit_watch.item.armed = false;
 	process->birth_watch.queued = process->birth_watch.item.armed = false;
 	process->slot = NULL;
+	process->authkey_memfd = process->parent_pidfd = -1;
 	for (unsigned i = 0; i < CHILD_PLACEMENTS; i++)
 		process->taken.number[i] = -1;
 	if (process->state == PROCESS_STARTING)

@@ -76,6 +76,8 @@ struct pidring_process {
 	bool told;                /* how it went */
 	struct launch *launch;   /* with the slot */
 	struct taken_descriptors taken; /* with the slot */
+	/* With the slot, as its child looks at them in the shared table; -1: none. */
+	int authkey_memfd, parent_pidfd;
 
 	struct pidring *engine;   /* NULL: closed */
 	bool counted;             /* its end is still outstanding in the engine */

@@ -56,8 +56,6 @@ struct start {
 	struct child_plan function_plan; /* a program's is in its slot */
 	struct newborn newborn;
 	sys_signal_set caller_mask;
-	int parent_pidfd; /* for the death signal of a program; -1 */
-	int authkey_memfd;
 	int result;
 	struct pidring_failure failure;
 };
@@ -130,7 +128,7 @@ static int check_start(struct pidring_process *process)
 /* With the lock held. */
 static int begin(struct start *start, struct pidring_process *process)
 {
-	*start = (struct start){ .process = process, .parent_pidfd = -1, .authkey_memfd = -1 };
+	*start = (struct start){ .process = process };
 	process_localize(process);
 	int r = check_start(process);
 	if (r < 0)
@@ -172,34 +170,32 @@ static void plan_place(struct child_plan *plan, const struct pidring_process *pr
 }
 
 /* With the lock held: the key may be changed by another thread. */
-static int prepare_authkey(struct start *start)
+static int prepare_authkey(struct pidring_process *process)
 {
-	struct pidring_process *process = start->process;
-
 	if (process->settings->authkey_descriptor == 0)
 		return 0;
-	start->authkey_memfd = authkey_to_memfd(process->authkey, process->authkey_length);
-	if (start->authkey_memfd >= 0)
-		return 0;
-	return explain(start->authkey_memfd, "no memfd for the auth key: %s", strerror(-start->authkey_memfd));
+	int memfd = authkey_to_memfd(process->authkey, process->authkey_length);
+	if (memfd < 0)
+		return explain(memfd, "no memfd for the auth key: %s", strerror(-memfd));
+	process->authkey_memfd = memfd;
+	return 0;
 }
 
 /* The child polls it in case it cannot see its parent's pid (another PID namespace). */
-static int prepare_parent_pidfd(struct start *start)
+static int prepare_parent_pidfd(struct pidring_process *process)
 {
-	if (process_death_signal(start->process) == 0)
+	if (process_death_signal(process) == 0)
 		return 0;
-	start->parent_pidfd = sys_pidfd_open(getpid());
-	if (start->parent_pidfd >= 0)
-		return 0;
-	return explain(start->parent_pidfd, "no pidfd of this process for the death signal: %s",
-		       strerror(-start->parent_pidfd));
+	int pidfd = sys_pidfd_open(getpid());
+	if (pidfd < 0)
+		return explain(pidfd, "no pidfd of this process for the death signal: %s", strerror(-pidfd));
+	process->parent_pidfd = pidfd;
+	return 0;
 }
 
 /* With the lock held: slot and low descriptors are shared. */
-static int prepare_slot(struct start *start)
+static int prepare_slot(struct pidring_process *process)
 {
-	struct pidring_process *process = start->process;
 	const struct settings *settings = process->settings;
 	struct pidring *engine = process->engine;
 	struct birth_slot *slot = birth_slot_take(&family.slots);
@@ -212,20 +208,18 @@ static int prepare_slot(struct start *start)
 	slot->plan.keep_descriptors = settings->keep_descriptors;
 	slot->plan.set_descriptor_limit = engine->limit_raised;
 	slot->plan.descriptor_limit = engine->old_limit;
-	slot->plan.parent_pidfd = start->parent_pidfd;
+	slot->plan.parent_pidfd = process->parent_pidfd;
 	slot->plan.path = process->launch->path;
 	slot->plan.argv = settings->argv;
 	slot->plan.envp = process->launch->envp;
-	return descriptors_place(&slot->plan, settings, start->authkey_memfd, &engine->low, &process->taken);
+	return descriptors_place(&slot->plan, settings, process->authkey_memfd, &engine->low, &process->taken);
 }
 
-static void close_preparations(struct start *start)
+static void close_descriptor(int *descriptor)
 {
-	if (start->authkey_memfd >= 0)
-		close(start->authkey_memfd);
-	if (start->parent_pidfd >= 0)
-		close(start->parent_pidfd);
-	start->authkey_memfd = start->parent_pidfd = -1;
+	if (*descriptor >= 0)
+		close(*descriptor);
+	*descriptor = -1;
 }
 
 /* With the lock held: gives back what a settled or failed start no longer needs. */
@@ -240,6 +234,8 @@ static void release_slot(struct pidring_process *process)
 		birth_slot_give_back(&family.slots, process->slot);
 	}
 	process->slot = NULL;
+	close_descriptor(&process->authkey_memfd);
+	close_descriptor(&process->parent_pidfd);
 	free(process->launch);
 	process->launch = NULL;
 }
@@ -251,12 +247,12 @@ static int prepare_program(struct start *start)
 
 	if (r < 0)
 		return fail(&start->failure, r == -ENOMEM ? PIDRING_STEP_PREPARE : PIDRING_STEP_LOOK_UP, r);
-	r = prepare_parent_pidfd(start);
 	family_enter();
+	r = prepare_parent_pidfd(process);
 	if (r == 0)
-		r = prepare_authkey(start);
+		r = prepare_authkey(process);
 	if (r == 0)
-		r = process->engine ? prepare_slot(start) : explain(-ESHUTDOWN, "the engine was closed during a start");
+		r = process->engine ? prepare_slot(process) : explain(-ESHUTDOWN, "the engine was closed during a start");
 	family_leave();
 	return r < 0 ? fail(&start->failure, PIDRING_STEP_PREPARE, r) : 0;
 }
@@ -479,7 +475,6 @@ static int start_first_half(struct start *start, struct pidring_process *process
 	r = prepare(start);
 	if (r == 0)
 		r = give_birth(start);
-	close_preparations(start);
 
 	family_enter();
 	if (r < 0) {

@@ -12,10 +12,16 @@ enum { LOW = 128 };
 
 static const char *const stream_names[] = { "stdin", "stdout", "stderr" };
 
+void low_descriptors_init(struct low_descriptors *low)
+{
+	for (unsigned i = 0; i < CHILD_PLACEMENTS; i++)
+		low->number[i] = -1;
+}
+
 void low_descriptors_open(struct low_descriptors *low, int placeholder)
 {
+	low_descriptors_drop(low);
 	for (unsigned i = 0; i < CHILD_PLACEMENTS; i++) {
-		low->taken[i] = false;
 		low->number[i] = fcntl(placeholder, F_DUPFD_CLOEXEC, 3);
 		if (low->number[i] < LOW)
 			continue;
@@ -28,10 +34,18 @@ void low_descriptors_open(struct low_descriptors *low, int placeholder)
 void low_descriptors_close(struct low_descriptors *low)
 {
 	for (unsigned i = 0; i < CHILD_PLACEMENTS; i++) {
-		if (low->number[i] >= 0 && !low->taken[i])
-			close(low->number[i]);
+		if (low->number[i] < 0 || low->taken[i])
+			continue;
+		close(low->number[i]);
 		low->number[i] = -1;
 	}
+}
+
+void low_descriptors_drop(struct low_descriptors *low)
+{
+	for (unsigned i = 0; i < CHILD_PLACEMENTS; i++)
+		low->taken[i] = false;
+	low_descriptors_close(low);
 }
 
 /* The low descriptor that stands in for `source` now, or `source` itself. */

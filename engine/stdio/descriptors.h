@@ -17,9 +17,12 @@ struct low_descriptors {
 	bool taken[CHILD_PLACEMENTS];
 };
 
+void low_descriptors_init(struct low_descriptors *low);
 void low_descriptors_open(struct low_descriptors *low, int placeholder);
 /* All but those that are taken: whoever took them closes them. */
 void low_descriptors_close(struct low_descriptors *low);
+/* In a fork: those that starts of the original had taken. */
+void low_descriptors_drop(struct low_descriptors *low);
 
 /* The low descriptors that one start has taken: their numbers, -1 for none. */
 struct taken_descriptors {

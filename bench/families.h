@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BENCH_FAMILIES_H
+#define BENCH_FAMILIES_H
+
+#include "harness.h"
+
+extern const struct bench_row program_rows[];
+extern const struct bench_row burst_rows[];
+extern const struct bench_row asynchronous_rows[];
+extern const struct bench_row function_rows[];
+extern const struct bench_row watch_rows[];
+extern const struct bench_row run_rows[];
+
+#endif

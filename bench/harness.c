@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: MIT */
+#include "harness.h"
+
+#include "environment.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	ROW_TIME_LIMIT = 120, /* seconds; the slowest row needs a tenth of it */
+	NANOSECONDS_A_SECOND = 1000000000,
+	QUICK_DIVISOR = 10,
+	FEWEST_ROUNDS = 5,
+	WARM_UP_DIVISOR = 20,
+	FEWEST_WARM_UP_ROUNDS = 2,
+};
+
+/* pid 0: no contender lives there. */
+struct running_world {
+	pid_t pid;
+	int requests; /* the socket to it */
+};
+
+/* The process group of the row that runs, for the handler that ends it together with the suite. */
+static volatile sig_atomic_t running_group;
+static const char *running_row = "";
+static const char *running_contender = "preparation";
+
+int64_t bench_now(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * NANOSECONDS_A_SECOND + now.tv_nsec;
+}
+
+void bench_fail(const char *what, int error)
+{
+	const char *detail = error != 0 ? strerror(error) : "failed";
+
+	(void)fprintf(stderr, "suite: %s: %s: %s: %s\n", running_row, running_contender, what, detail);
+	_exit(EXIT_FAILURE);
+}
+
+size_t bench_count_contenders(const struct bench_row *row)
+{
+	size_t count = 0;
+
+	while (row->contenders[count].name != NULL)
+		count++;
+	return count;
+}
+
+size_t bench_find_contender(const struct bench_row *row, const char *name)
+{
+	size_t index = 0;
+
+	while (row->contenders[index].name != NULL && strcmp(row->contenders[index].name, name) != 0)
+		index++;
+	return index;
+}
+
+bool bench_is_selected(const struct bench_row *row, const struct bench_settings *settings)
+{
+	return settings->only == NULL || strstr(row->name, settings->only) != NULL;
+}
+
+static unsigned count_rounds(const struct bench_row *row, const struct bench_settings *settings)
+{
+	unsigned rounds = row->rounds;
+
+	if (settings->rounds != 0)
+		return settings->rounds;
+	if (settings->quick)
+		rounds /= QUICK_DIVISOR;
+	return rounds < FEWEST_ROUNDS ? FEWEST_ROUNDS : rounds;
+}
+
+static unsigned count_warm_up_rounds(unsigned rounds)
+{
+	unsigned warm_up = rounds / WARM_UP_DIVISOR;
+
+	return warm_up < FEWEST_WARM_UP_ROUNDS ? FEWEST_WARM_UP_ROUNDS : warm_up;
+}
+
+/* xorshift64, always from the same seed: two runs of the suite have the same order. */
+static uint64_t next_random(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
+static void shuffle(size_t *order, size_t count, uint64_t *state)
+{
+	for (size_t last = count - 1; last > 0; last--) {
+		size_t other = (size_t)(next_random(state) % (last + 1));
+		size_t kept = order[last];
+
+		order[last] = order[other];
+		order[other] = kept;
+	}
+}
+
+/* --- worlds --- */
+
+static bool has_contender(const struct bench_row *row, enum bench_world world)
+{
+	for (const struct bench_contender *contender = row->contenders; contender->name != NULL;
+	     contender++) {
+		if (contender->world == world)
+			return true;
+	}
+	return false;
+}
+
+/* Ends with the end of its socket: then the row is over, or has failed. */
+__attribute__((noreturn)) static void live_as_world(const struct bench_row *row, enum bench_world world,
+						    int requests)
+{
+	size_t index = 0;
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	environment_pin(&row->conditions);
+	environment_prepare(&row->conditions);
+	if (row->set_up != NULL)
+		row->set_up(row, world);
+	if (write(requests, &index, sizeof(index)) != sizeof(index))
+		bench_fail("saying that everything is prepared", errno);
+	while (read(requests, &index, sizeof(index)) == sizeof(index)) {
+		int64_t elapsed = 0;
+
+		running_contender = row->contenders[index].name;
+		if (row->rehearsed)
+			(void)row->contenders[index].measure();
+		elapsed = row->contenders[index].measure();
+		if (write(requests, &elapsed, sizeof(elapsed)) != sizeof(elapsed))
+			bench_fail("telling the time", errno);
+	}
+	running_contender = "clean-up";
+	if (row->tear_down != NULL)
+		row->tear_down(world);
+	_exit(EXIT_SUCCESS);
+}
+
+static void make_world(const struct bench_row *row, enum bench_world world, struct running_world *ret_world)
+{
+	int ends[2];
+	size_t prepared = 0;
+
+	if (!has_contender(row, world))
+		return;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		bench_fail("socketpair", errno);
+	ret_world->pid = fork();
+	if (ret_world->pid < 0)
+		bench_fail("fork", errno);
+	if (ret_world->pid == 0) {
+		(void)close(ends[0]);
+		live_as_world(row, world, ends[1]);
+	}
+	(void)close(ends[1]);
+	ret_world->requests = ends[0];
+	if (read(ends[0], &prepared, sizeof(prepared)) != sizeof(prepared))
+		bench_fail("a world could not be prepared", 0);
+}
+
+/* All sockets first: the world that was made last holds copies of the others' ends. */
+static void end_worlds(const struct running_world *worlds)
+{
+	for (size_t world = 0; world < BENCH_WORLDS; world++) {
+		if (worlds[world].pid != 0)
+			(void)close(worlds[world].requests);
+	}
+	for (size_t world = 0; world < BENCH_WORLDS; world++) {
+		int status = 0;
+
+		if (worlds[world].pid == 0)
+			continue;
+		if (waitpid(worlds[world].pid, &status, 0) != worlds[world].pid || status != 0)
+			bench_fail("a world did not end well", 0);
+	}
+}
+
+static int64_t measure_in_world(const struct running_world *world, size_t index)
+{
+	int64_t elapsed = 0;
+
+	if (write(world->requests, &index, sizeof(index)) != sizeof(index))
+		bench_fail("asking for a measurement", errno);
+	if (read(world->requests, &elapsed, sizeof(elapsed)) != sizeof(elapsed))
+		bench_fail("a world has ended", 0);
+	return elapsed;
+}
+
+static void measure_round(const struct bench_row *row, const struct running_world *worlds,
+			  const size_t *order, size_t count, int64_t *ret_samples)
+{
+	for (size_t turn = 0; turn < count; turn++) {
+		size_t index = order[turn];
+
+		running_contender = row->contenders[index].name;
+		ret_samples[index] = measure_in_world(&worlds[row->contenders[index].world], index);
+	}
+}
+
+static void measure_rounds(const struct bench_row *row, const struct running_world *worlds, size_t count,
+			   unsigned rounds, int64_t *ret_samples)
+{
+	size_t order[BENCH_MAXIMUM_CONTENDERS];
+	uint64_t state = 0x9e3779b97f4a7c15;
+	unsigned warm_up = count_warm_up_rounds(rounds);
+
+	for (size_t index = 0; index < count; index++)
+		order[index] = index;
+	for (unsigned round = 0; round < warm_up; round++) {
+		shuffle(order, count, &state);
+		measure_round(row, worlds, order, count, ret_samples);
+	}
+	for (unsigned round = 0; round < rounds; round++) {
+		shuffle(order, count, &state);
+		measure_round(row, worlds, order, count, ret_samples + round * count);
+	}
+}
+
+/* --- the row's process --- */
+
+static void send_samples(int descriptor, const int64_t *samples, size_t size)
+{
+	const char *bytes = (const char *)samples;
+
+	while (size > 0) {
+		ssize_t written = write(descriptor, bytes, size);
+
+		if (written < 0)
+			bench_fail("sending the samples", errno);
+		bytes += written;
+		size -= (size_t)written;
+	}
+}
+
+/* Everything that the suite did to its own signals is undone, so that the contenders find a plain process. */
+static void reset_signals(void)
+{
+	sigset_t none;
+
+	(void)signal(SIGINT, SIG_DFL);
+	(void)signal(SIGTERM, SIG_DFL);
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+__attribute__((noreturn)) static void live_as_row(const struct bench_row *row, size_t count, unsigned rounds,
+						  int64_t *samples, int descriptor, pid_t suite)
+{
+	struct running_world worlds[BENCH_WORLDS] = { 0 };
+
+	(void)setpgid(0, 0);
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != suite)
+		_exit(EXIT_FAILURE);
+	reset_signals();
+	for (unsigned world = 0; world < BENCH_WORLDS; world++)
+		make_world(row, (enum bench_world)world, &worlds[world]);
+	/* On the row's own core it would get between caller and child. */
+	environment_pin_elsewhere(&row->conditions);
+	measure_rounds(row, worlds, count, rounds, samples);
+	running_contender = "clean-up";
+	end_worlds(worlds);
+	send_samples(descriptor, samples, rounds * count * sizeof(*samples));
+	_exit(EXIT_SUCCESS);
+}
+
+/* --- the suite's process --- */
+
+/* Whether all of it came before the end of the stream and of the time. */
+static bool receive_samples(int descriptor, int64_t *ret_samples, size_t size)
+{
+	int64_t deadline = bench_now() + (int64_t)ROW_TIME_LIMIT * NANOSECONDS_A_SECOND;
+	char *bytes = (char *)ret_samples;
+
+	while (size > 0) {
+		struct pollfd item = { .fd = descriptor, .events = POLLIN };
+		int64_t left = (deadline - bench_now()) / 1000000;
+		ssize_t received = 0;
+
+		if (left <= 0)
+			return false;
+		if (poll(&item, 1, (int)left) <= 0)
+			continue;
+		received = read(descriptor, bytes, size);
+		if (received <= 0)
+			return false;
+		bytes += received;
+		size -= (size_t)received;
+	}
+	return true;
+}
+
+/* Ends with the suite what the row left behind or still does. */
+static void end_with_row(int signal_number)
+{
+	if (running_group > 0)
+		(void)kill(-(pid_t)running_group, SIGKILL);
+	_exit(128 + signal_number);
+}
+
+static void watch_for_interruption(void)
+{
+	struct sigaction action = { .sa_handler = end_with_row };
+
+	(void)sigaction(SIGINT, &action, NULL);
+	(void)sigaction(SIGTERM, &action, NULL);
+}
+
+/* The row is still a zombie when its group is signalled, so the number cannot belong to anybody else. */
+static void end_row(pid_t row)
+{
+	(void)kill(-row, SIGKILL);
+	while (waitpid(row, NULL, 0) < 0 && errno == EINTR)
+		;
+	running_group = 0;
+}
+
+static bool run_apart(const struct bench_row *row, size_t count, unsigned rounds, int64_t *ret_samples)
+{
+	int ends[2];
+	pid_t suite = getpid();
+	pid_t child = 0;
+	bool complete = false;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return false;
+	watch_for_interruption();
+	(void)fflush(NULL);
+	running_row = row->name;
+	child = fork();
+	if (child == 0) {
+		(void)close(ends[0]);
+		live_as_row(row, count, rounds, ret_samples, ends[1], suite);
+	}
+	(void)close(ends[1]);
+	if (child > 0) {
+		/* Both sides do it: whichever is first, the group exists before anything relies on it. */
+		(void)setpgid(child, child);
+		running_group = child;
+		complete = receive_samples(ends[0], ret_samples, rounds * count * sizeof(*ret_samples));
+		end_row(child);
+	}
+	(void)close(ends[0]);
+	return complete;
+}
+
+void bench_run_row(const struct bench_row *row, const struct bench_settings *settings,
+		   struct bench_samples *ret_samples)
+{
+	size_t count = bench_count_contenders(row);
+	unsigned rounds = count_rounds(row, settings);
+
+	*ret_samples =
+		(struct bench_samples){ .outcome = BENCH_SKIPPED, .contenders = count, .rounds = rounds };
+	ret_samples->reason = environment_missing(&row->conditions);
+	if (ret_samples->reason == NULL && row->missing != NULL)
+		ret_samples->reason = row->missing(row);
+	if (ret_samples->reason != NULL)
+		return;
+	ret_samples->outcome = BENCH_FAILED;
+	ret_samples->samples = calloc(rounds * count, sizeof(*ret_samples->samples));
+	if (ret_samples->samples != NULL && run_apart(row, count, rounds, ret_samples->samples))
+		ret_samples->outcome = BENCH_MEASURED;
+}

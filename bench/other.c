@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+#include "other.h"
+
+#include "harness.h"
+
+#include <errno.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+pid_t other_posix_spawn(char *const argv[])
+{
+	pid_t pid = 0;
+	int error = posix_spawn(&pid, argv[0], NULL, NULL, argv, environ);
+
+	if (error != 0)
+		bench_fail("posix_spawn", error);
+	return pid;
+}
+
+pid_t other_vfork(char *const argv[])
+{
+	pid_t pid = vfork();
+
+	if (pid == 0) {
+		(void)execve(argv[0], argv, environ);
+		_exit(127);
+	}
+	if (pid < 0)
+		bench_fail("vfork", errno);
+	return pid;
+}
+
+pid_t other_fork(char *const argv[])
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		(void)execve(argv[0], argv, environ);
+		_exit(127);
+	}
+	if (pid < 0)
+		bench_fail("fork", errno);
+	return pid;
+}
+
+pid_t other_fork_function(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(0);
+	if (pid < 0)
+		bench_fail("fork", errno);
+	return pid;
+}
+
+void other_reap(pid_t pid)
+{
+	int status = 0;
+
+	if (waitpid(pid, &status, 0) != pid)
+		bench_fail("waitpid", errno);
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		bench_fail("the child did not end with 0", 0);
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The tests as Criterion sees them: every scenario in every configuration, each in a new process.
+ *
+ * Criterion's workers have two threads and run under neither ThreadSanitizer nor valgrind, and a scenario
+ * wants a process that does nothing else; so this program only spawns the others, which can be run without
+ * it ("build/tests/scenarios --all").
+ */
+#define _GNU_SOURCE
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum { STATUS_SKIPPED = 77 };
+
+struct configuration {
+	const char *name;
+	const char *backend;
+	const char *clone; /* NULL: the best there is */
+};
+
+static const struct configuration configurations[] = {
+	{ "uring/clone3", "uring", NULL },     { "uring/vfork", "uring", "vfork" },
+	{ "uring/fork", "uring", "fork" },     { "epoll/clone3", "epoll", NULL },
+	{ "epoll/vfork", "epoll", "vfork" },   { "epoll/fork", "epoll", "fork" },
+};
+
+enum { CONFIGURATIONS = sizeof(configurations) / sizeof(configurations[0]) };
+
+/* Suites that neither wait nor start anything: one configuration shows as much as six. */
+static const char *const once_is_enough[] = { "construction", "options" };
+
+struct parameter {
+	char program[PATH_MAX];
+	char scenario[256];
+	int configuration;
+};
+
+/* --- the list --- */
+
+static void path_of(const char *program, char *path, size_t size)
+{
+	char own[PATH_MAX];
+	ssize_t length = readlink("/proc/self/exe", own, sizeof(own) - 1);
+
+	if (length < 0)
+		length = 0;
+	own[length] = '\0';
+	snprintf(path, size, "%s/%s", dirname(own), program);
+}
+
+static bool one_configuration_is_enough(const char *scenario)
+{
+	for (size_t i = 0; i < sizeof(once_is_enough) / sizeof(once_is_enough[0]); i++) {
+		size_t length = strlen(once_is_enough[i]);
+
+		if (strncmp(scenario, once_is_enough[i], length) == 0 && scenario[length] == '.')
+			return true;
+	}
+	return false;
+}
+
+static size_t fill_parameters(struct parameter *parameters, size_t capacity, const char *path, FILE *list)
+{
+	char line[256];
+	size_t count = 0;
+
+	while (fgets(line, sizeof(line), list) != NULL) {
+		line[strcspn(line, "\n")] = '\0';
+		for (int i = 0; i < CONFIGURATIONS; i++) {
+			if (i > 0 && one_configuration_is_enough(line))
+				break;
+			if (count < capacity) {
+				struct parameter *parameter = &parameters[count];
+
+				snprintf(parameter->program, sizeof(parameter->program), "%s", path);
+				snprintf(parameter->scenario, sizeof(parameter->scenario), "%s", line);
+				parameter->configuration = i;
+			}
+			count++;
+		}
+	}
+	return count;
+}
+
+static void free_parameters(struct criterion_test_params *parameters)
+{
+	cr_free(parameters->params);
+}
+
+/* Asks the program for its scenarios twice: for their number, then for their names. */
+static struct criterion_test_params parameters_of(const char *program)
+{
+	struct parameter *parameters = NULL;
+	char command[PATH_MAX + 16];
+	char path[PATH_MAX];
+	size_t count = 0;
+
+	path_of(program, path, sizeof(path));
+	snprintf(command, sizeof(command), "'%s' --list", path);
+	for (int pass = 0; pass < 2; pass++) {
+		FILE *list = popen(command, "re");
+
+		if (list == NULL)
+			break;
+		if (pass == 1)
+			parameters = cr_calloc(count, sizeof(*parameters));
+		count = fill_parameters(parameters, pass == 0 ? 0 : count, path, list);
+		if (pclose(list) != 0 || count == 0) {
+			fprintf(stderr, "%s has no list of scenarios: none of them is run\n", path);
+			count = 0;
+			break;
+		}
+	}
+	return cr_make_param_array(struct parameter, parameters, count, free_parameters);
+}
+
+/* --- one run --- */
+
+static char **environment_for(const struct configuration *configuration)
+{
+	static char backend[64];
+	static char clone[64];
+	static char *environment[4096];
+	size_t count = 0;
+
+	for (char **entry = environ; *entry != NULL && count < 4000; entry++)
+		if (strncmp(*entry, "PIDRING_BACKEND=", 16) != 0 && strncmp(*entry, "PIDRING_CLONE=", 14) != 0)
+			environment[count++] = *entry;
+	snprintf(backend, sizeof(backend), "PIDRING_BACKEND=%s", configuration->backend);
+	environment[count++] = backend;
+	if (configuration->clone != NULL) {
+		snprintf(clone, sizeof(clone), "PIDRING_CLONE=%s", configuration->clone);
+		environment[count++] = clone;
+	}
+	environment[count] = NULL;
+	return environment;
+}
+
+/* In a group of its own, so that what a failed scenario leaves running can be ended, and with signals as a
+ * shell gives them. Output goes to a file, not to a pipe that an orphan might keep open. */
+static pid_t spawn(const struct parameter *parameter, char **environment, int output)
+{
+	char *argv[] = { (char *)parameter->program, (char *)parameter->scenario, NULL };
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	sigset_t none, all;
+	pid_t pid;
+	int error;
+
+	sigemptyset(&none);
+	sigfillset(&all);
+	posix_spawnattr_init(&attributes);
+	posix_spawnattr_setflags(&attributes,
+				 POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	posix_spawnattr_setpgroup(&attributes, 0);
+	posix_spawnattr_setsigmask(&attributes, &none);
+	posix_spawnattr_setsigdefault(&attributes, &all);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+	posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO);
+	posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+	error = posix_spawn(&pid, parameter->program, &actions, &attributes, argv, environment);
+	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attributes);
+	return error == 0 ? pid : -1;
+}
+
+static void run(const struct parameter *parameter)
+{
+	const struct configuration *configuration = &configurations[parameter->configuration];
+	static char text[16384];
+	int output = memfd_create("output", MFD_CLOEXEC);
+	int status = 0;
+	ssize_t length;
+	pid_t pid;
+
+	cr_assert(output >= 0, "no memfd");
+	pid = spawn(parameter, environment_for(configuration), output);
+	cr_assert(pid > 0, "[%s] %s: %s could not be run", configuration->name, parameter->scenario,
+		  parameter->program);
+	cr_assert(waitpid(pid, &status, 0) == pid, "waitpid failed");
+	kill(-pid, SIGKILL);
+	length = pread(output, text, sizeof(text) - 1, 0);
+	text[length < 0 ? 0 : length] = '\0';
+	close(output);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == STATUS_SKIPPED)
+		fprintf(stderr, "[%s] %s: %s", configuration->name, parameter->scenario, text);
+	else if (WIFSIGNALED(status))
+		cr_assert(false, "[%s] %s: ended by signal %d%s\n%s", configuration->name, parameter->scenario,
+			  WTERMSIG(status), WTERMSIG(status) == SIGALRM ? " (it hung)" : "", text);
+	else
+		cr_assert(WEXITSTATUS(status) == 0, "[%s] %s: status %d\n%s", configuration->name,
+			  parameter->scenario, WEXITSTATUS(status), text);
+}
+
+ParameterizedTestParameters(pidring, scenarios)
+{
+	return parameters_of("scenarios");
+}
+
+ParameterizedTest(struct parameter *parameter, pidring, scenarios)
+{
+	run(parameter);
+}
+
+ParameterizedTestParameters(pidring, loops)
+{
+	return parameters_of("loops");
+}
+
+ParameterizedTest(struct parameter *parameter, pidring, loops)
+{
+	run(parameter);
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/* pidring-run: runs a command for each item of its standard input, several at a time. */
+#include <errno.h>
+#include <fcntl.h>
+#include <pidring.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "run_command.h"
+#include "run_costs.h"
+#include "run_items.h"
+#include "run_jobs.h"
+#include "run_options.h"
+#include "run_signals.h"
+#include "run_status.h"
+
+/* Descriptors for everything but the jobs: the engine's, the standard ones, and some that we were given. */
+#define OTHER_DESCRIPTORS 64
+/* With -j 0: more than anybody has ever run at a time, and less than what a careless limit would allow. */
+#define MOST_JOBS ((size_t)65536)
+
+static void closep(int *descriptor)
+{
+	if (*descriptor >= 0)
+		close(*descriptor);
+}
+
+static void close_filep(FILE **file)
+{
+	if (*file)
+		fclose(*file);
+}
+
+/*
+ * Makes sure that 0, 1 and 2 are open: whatever is opened next would otherwise become standard output by
+ * accident. What was closed becomes a descriptor that fails as a closed one does.
+ */
+static void occupy_standard_descriptors(void)
+{
+	for (int descriptor = 0; descriptor <= 2; descriptor++)
+		if (fcntl(descriptor, F_GETFD) < 0)
+			open("/dev/null", descriptor == 0 ? O_WRONLY : O_RDONLY);
+}
+
+/*
+ * Moves standard input to another descriptor and puts /dev/null in its place, once for all the jobs that
+ * inherit it. Returns the descriptor or a negated errno.
+ */
+static int take_standard_input(void)
+{
+	__attribute__((cleanup(closep))) int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int input;
+
+	if (null < 0)
+		return -errno;
+	input = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+	if (input < 0)
+		return -errno;
+	if (dup2(null, STDIN_FILENO) < 0) {
+		int error = errno;
+
+		close(input);
+		return -error;
+	}
+	return input;
+}
+
+static size_t processors(void)
+{
+	/* cpu_set_t ends at 1024. */
+	unsigned long set[16384 / (8 * sizeof(unsigned long))];
+	int count;
+
+	if (sched_getaffinity(0, sizeof(set), (cpu_set_t *)set) < 0)
+		return 1;
+	count = CPU_COUNT_S(sizeof(set), (cpu_set_t *)set);
+	return count > 0 ? (size_t)count : 1;
+}
+
+/* As many jobs as the hard limit of descriptors allows. */
+static size_t most_jobs(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_max >= MOST_JOBS + OTHER_DESCRIPTORS)
+		return MOST_JOBS;
+	return limit.rlim_max > OTHER_DESCRIPTORS ? limit.rlim_max - OTHER_DESCRIPTORS : 1;
+}
+
+static size_t job_limit(const struct run_options *options)
+{
+	if (!options->jobs_given)
+		return processors();
+	return options->jobs > 0 ? options->jobs : most_jobs();
+}
+
+static int close_output(FILE *file, const char *name)
+{
+	int error = ferror(file) ? EIO : 0;
+
+	if (fclose(file) != 0)
+		error = errno;
+	if (error == 0)
+		return 0;
+	fprintf(stderr, "pidring-run: cannot write %s: %s\n", name, strerror(error));
+	return RUN_ERROR;
+}
+
+static int print_help(void)
+{
+	run_options_print_help(stdout);
+	return close_output(stdout, "to standard output");
+}
+
+static int print_version(void)
+{
+	printf("pidring-run %s\n", pidring_version());
+	return close_output(stdout, "to standard output");
+}
+
+static int misuse(const char *sentence)
+{
+	fprintf(stderr,
+		"pidring-run: %s\nUsage: pidring-run [OPTION ...] [--] COMMAND [ARGUMENT ...]\n"
+		"'pidring-run --help' says more.\n",
+		sentence);
+	return RUN_ERROR;
+}
+
+static int report_costs(struct run_costs *costs, FILE **file, const char *file_name)
+{
+	FILE *output = *file ? *file : stdout;
+
+	*file = NULL;
+	run_costs_print(costs, output);
+	return close_output(output, file_name ? file_name : "to standard output");
+}
+
+/* Everything is open: lets the jobs run, then tells what they cost and how it all ended. */
+static int work(const struct run_options *options, const struct run_surroundings *surroundings,
+		FILE **costs_file)
+{
+	enum run_exit_status exit_status = run_jobs(surroundings);
+	int output_status = RUN_ALL_WELL;
+
+	run_signals_release(surroundings->signals);
+	if (surroundings->costs)
+		output_status = report_costs(surroundings->costs, costs_file, options->costs_file);
+	if (run_signals_count() > 0)
+		run_signals_die_of(run_signals_first());
+	return exit_status != RUN_ALL_WELL ? (int)exit_status : output_status;
+}
+
+static int complain(const char *what, int error)
+{
+	fprintf(stderr, "pidring-run: %s: %s\n", what, strerror(error < 0 ? -error : error));
+	return RUN_ERROR;
+}
+
+static int run(const struct run_options *options)
+{
+	__attribute__((cleanup(close_filep))) FILE *costs_file = NULL;
+	__attribute__((cleanup(closep))) int input = -1;
+	__attribute__((cleanup(pidring_closep))) struct pidring *engine = NULL;
+	__attribute__((cleanup(run_items_close))) struct run_items items = { 0 };
+	__attribute__((cleanup(run_command_close))) struct run_command command = { 0 };
+	__attribute__((cleanup(run_costs_close))) struct run_costs costs = { 0 };
+	struct pidring_engine_options engine_options = { .size = sizeof(engine_options) };
+	struct run_signals signals;
+	struct run_status status;
+	const size_t limit = job_limit(options);
+
+	input = take_standard_input();
+	if (input < 0)
+		return complain("cannot take standard input", input);
+	if (options->costs_file)
+		costs_file = fopen(options->costs_file, "we");
+	if (options->costs_file && !costs_file)
+		return complain(options->costs_file, errno);
+	if (run_items_open(&items, input, options->null_separated) < 0)
+		return complain("cannot read the items", ENOMEM);
+	if (run_command_open(&command, options->command, options->command_words) < 0)
+		return complain("cannot keep the command", ENOMEM);
+
+	engine_options.descriptors = limit + OTHER_DESCRIPTORS;
+	if (pidring_open(&engine, &engine_options) < 0) {
+		fprintf(stderr, "pidring-run: %s\n", pidring_explain());
+		return RUN_ERROR;
+	}
+	run_costs_open(&costs);
+	run_status_open(&status);
+	run_signals_catch(&signals);
+	return work(options,
+		    &(struct run_surroundings){
+			    .engine = engine,
+			    .items = &items,
+			    .command = &command,
+			    .signals = &signals,
+			    .status = &status,
+			    .costs = options->costs ? &costs : NULL,
+			    .limit = limit,
+		    },
+		    &costs_file);
+}
+
+int main(int argument_count, char **arguments)
+{
+	struct run_options options;
+	char error[160];
+
+	occupy_standard_descriptors();
+	if (run_options_parse(&options, argument_count, arguments, error, sizeof(error)) < 0)
+		return misuse(error);
+	if (options.action == RUN_ACTION_HELP)
+		return print_help();
+	if (options.action == RUN_ACTION_VERSION)
+		return print_version();
+	if (options.command_words == 0)
+		return misuse("there is no COMMAND");
+	return run(&options);
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+#include "run_options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct error_text {
+	char *text;
+	size_t size;
+};
+
+/* One row is one option. Everything else here - getopt's tables, the help - is made from the rows. */
+struct option_row {
+	char letter;	      /* 0: it has none */
+	const char *name;     /* NULL: it has none */
+	const char *argument; /* NULL: it takes none; "[=FILE]": it may have one, after its long name */
+	const char *help;     /* NULL: another name of the row above */
+	int (*apply)(struct run_options *options, const char *argument, struct error_text *error);
+};
+
+static int apply_jobs(struct run_options *options, const char *argument, struct error_text *error)
+{
+	static const size_t most = 1000000;
+	size_t digits = strspn(argument, "0123456789");
+	unsigned long number;
+
+	if (digits == 0 || argument[digits] != '\0' || digits > 9) {
+		snprintf(error->text, error->size, "'%.40s' is no number of jobs (0 to %zu)", argument, most);
+		return -EINVAL;
+	}
+	number = strtoul(argument, NULL, 10);
+	if (number > most) {
+		snprintf(error->text, error->size, "%lu jobs at a time are too many (0 to %zu)", number,
+			 most);
+		return -EINVAL;
+	}
+	options->jobs = number;
+	options->jobs_given = true;
+	return 0;
+}
+
+static int apply_null(struct run_options *options, const char *argument, struct error_text *error)
+{
+	(void)argument;
+	(void)error;
+	options->null_separated = true;
+	return 0;
+}
+
+static int apply_costs(struct run_options *options, const char *argument, struct error_text *error)
+{
+	if (argument && argument[0] == '\0') {
+		snprintf(error->text, error->size, "--costs= needs the name of a file after its '='");
+		return -EINVAL;
+	}
+	options->costs = true;
+	options->costs_file = argument;
+	return 0;
+}
+
+static int apply_help(struct run_options *options, const char *argument, struct error_text *error)
+{
+	(void)argument;
+	(void)error;
+	options->action = RUN_ACTION_HELP;
+	return 0;
+}
+
+static int apply_version(struct run_options *options, const char *argument, struct error_text *error)
+{
+	(void)argument;
+	(void)error;
+	options->action = RUN_ACTION_VERSION;
+	return 0;
+}
+
+static const struct option_row rows[] = {
+	{ 'j', "jobs", "N",
+	  "run up to N jobs at a time; 0: as many as the system allows\n"
+	  "(default: one for each processor this process may use)",
+	  apply_jobs },
+	{ 'P', "max-procs", "N", NULL, apply_jobs },
+	{ '0', "null", NULL, "items are separated by NUL bytes, not by line ends", apply_null },
+	{ 0, "costs", "[=FILE]", "at the end, print what each job cost (to FILE)", apply_costs },
+	{ 'h', "help", NULL, "print this text", apply_help },
+	{ 0, "version", NULL, "print the version", apply_version },
+};
+#define ROWS (sizeof(rows) / sizeof(rows[0]))
+
+static const char help_head[] =
+	"Usage: pidring-run [OPTION ...] [--] COMMAND [ARGUMENT ...]\n"
+	"Runs COMMAND once for each item that it reads from standard input, several at a time.\n"
+	"An item is a line, as it is. It takes the place of every {} in COMMAND and ARGUMENTs,\n"
+	"or is appended if there is none.\n"
+	"\n";
+
+static const char help_tail[] =
+	"\n"
+	"Exit status: 0 all jobs went well, 123 some failed, 124 a job exited with 255,\n"
+	"125 a job was ended by a signal, 126 COMMAND cannot be run, 127 COMMAND was not found,\n"
+	"1 anything else.\n"
+	"\n"
+	"Example: find . -name '*.log' | pidring-run gzip -9\n";
+
+static int argument_kind(const struct option_row *row)
+{
+	if (!row->argument)
+		return no_argument;
+	return row->argument[0] == '[' ? optional_argument : required_argument;
+}
+
+/* getopt's value for a row: its letter where it has one, so that both spellings arrive as the same. */
+static int row_value(size_t row)
+{
+	return rows[row].letter ? rows[row].letter : 256 + (int)row;
+}
+
+static const struct option_row *find_row(int value)
+{
+	for (size_t i = 0; i < ROWS; i++)
+		if (row_value(i) == value)
+			return &rows[i];
+	return NULL;
+}
+
+/* '+' ends the options at COMMAND, ':' leaves the complaints to us. */
+static void make_letters(char *letters)
+{
+	*letters++ = '+';
+	*letters++ = ':';
+	for (size_t i = 0; i < ROWS; i++) {
+		if (!rows[i].letter)
+			continue;
+		*letters++ = rows[i].letter;
+		if (argument_kind(&rows[i]) == required_argument)
+			*letters++ = ':';
+	}
+	*letters = '\0';
+}
+
+static void make_names(struct option *names)
+{
+	for (size_t i = 0; i < ROWS; i++) {
+		if (!rows[i].name)
+			continue;
+		*names++ = (struct option){ .name = rows[i].name,
+					    .has_arg = argument_kind(&rows[i]),
+					    .val = row_value(i) };
+	}
+	*names = (struct option){ 0 };
+}
+
+/* `word` is the command-line word that getopt has just looked at. */
+static void explain_misuse(int value, const char *word, struct error_text *error)
+{
+	const struct option_row *row = find_row(optopt);
+	const char *trouble = value == ':' ? "needs an argument" : "is no option";
+
+	if (value == '?' && row && !row->argument)
+		trouble = "takes no argument";
+	if (strncmp(word, "--", 2) == 0)
+		snprintf(error->text, error->size, "'%.80s' %s", word, trouble);
+	else
+		snprintf(error->text, error->size, "'-%c' %s", optopt, trouble);
+}
+
+int run_options_parse(struct run_options *ret_options, int argument_count, char **arguments, char *error,
+		      size_t error_size)
+{
+	struct error_text error_text = { error, error_size };
+	struct run_options options = { 0 };
+	char letters[2 * ROWS + 3];
+	struct option names[ROWS + 1];
+	int value;
+
+	make_letters(letters);
+	make_names(names);
+	opterr = 0;
+	while ((value = getopt_long(argument_count, arguments, letters, names, NULL)) != -1) {
+		const struct option_row *row = find_row(value);
+
+		if (!row) {
+			explain_misuse(value, arguments[optind - 1], &error_text);
+			return -EINVAL;
+		}
+		if (row->apply(&options, optarg, &error_text) < 0)
+			return -EINVAL;
+		if (options.action != RUN_ACTION_JOBS)
+			break;
+	}
+	options.command = arguments + optind;
+	options.command_words = (size_t)(argument_count - optind);
+	*ret_options = options;
+	return 0;
+}
+
+/* "-j, -P, --jobs=N": a row and those that are only other names of it. */
+static void print_spellings(FILE *file, size_t row)
+{
+	char text[80];
+	int length = 0;
+	size_t end = row + 1;
+
+	while (end < ROWS && !rows[end].help)
+		end++;
+	for (size_t i = row; i < end; i++)
+		if (rows[i].letter)
+			length += snprintf(text + length, sizeof(text) - (size_t)length, "-%c, ",
+					   rows[i].letter);
+	if (rows[row].name)
+		length += snprintf(text + length, sizeof(text) - (size_t)length, "--%s%s%s", rows[row].name,
+				   argument_kind(&rows[row]) == required_argument ? "=" : "",
+				   rows[row].argument ? rows[row].argument : "");
+	else
+		text[length - 2] = '\0';
+	fprintf(file, "  %-20s ", text);
+}
+
+/* The lines of a help text after its first, under its first. */
+static void print_indented(FILE *file, const char *help)
+{
+	for (const char *end; (end = strchr(help, '\n')); help = end + 1)
+		fprintf(file, "%.*s\n%23s", (int)(end - help), help, "");
+	fprintf(file, "%s\n", help);
+}
+
+void run_options_print_help(FILE *file)
+{
+	fputs(help_head, file);
+	for (size_t i = 0; i < ROWS; i++) {
+		if (!rows[i].help)
+			continue;
+		print_spellings(file, i);
+		print_indented(file, rows[i].help);
+	}
+	fputs(help_tail, file);
+}
