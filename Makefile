@@ -51,8 +51,8 @@ SCENARIO_RUNNER := tests/scenario/main.c tests/scenario/helpers.c
 SCENARIOS := $(BUILD)/tests/scenarios
 LOOPS := $(BUILD)/tests/loops
 DRIVER := $(BUILD)/tests/driver
-SCENARIO_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/scenario/*.c))
-LOOP_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/loops/*.c) $(SCENARIO_RUNNER))
+SCENARIO_OBJECTS := $(patsubst tests/%.c,$(BUILD)/tests/objects/%.o,$(wildcard tests/scenario/*.c))
+LOOP_OBJECTS := $(patsubst tests/%.c,$(BUILD)/tests/objects/%.o,$(wildcard tests/loops/*.c) $(SCENARIO_RUNNER))
 TEST_PROGRAMS := $(SCENARIOS) $(LOOPS)
 
 BENCH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out bench/noop.c,$(wildcard bench/*.c)))
@@ -61,6 +61,7 @@ BENCH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out bench/noop.c,$(wildcar
 	packages-run packages-check build-check test quick-check
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
+FORCE:
 
 all: $(STATIC) $(SHARED) $(TOOLS) $(BUILD)/pidring.pc
 
@@ -87,7 +88,7 @@ packages-check:
 
 # --- building -------------------------------------------------------------------------------------
 
-$(UNSANITIZED): SANITIZE :=
+$(UNSANITIZED): override SANITIZE :=
 
 $(BUILD)/engine/%.o: engine/%.c
 	@mkdir -p $(@D)
@@ -97,11 +98,11 @@ $(BUILD)/tools/%.o: tools/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -D_GNU_SOURCE $(SANITIZE) -c $< -o $@
 
-$(BUILD)/tests/%.o: tests/%.c
+$(BUILD)/tests/objects/%.o: tests/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Itests -Itests/scenario $(TEST_CFLAGS) $(SANITIZE) -c $< -o $@
 
-$(BUILD)/tests/loops/%.o: TEST_CFLAGS = $(shell $(PKG_CONFIG) --cflags libuv glib-2.0)
+$(BUILD)/tests/objects/loops/%.o: TEST_CFLAGS = $(shell $(PKG_CONFIG) --cflags libuv glib-2.0)
 
 $(BUILD)/bench/%.o: bench/%.c
 	@mkdir -p $(@D)
@@ -117,7 +118,8 @@ $(SHARED): $(ENGINE_OBJECTS) engine/libpidring.map
 	ln -sf libpidring.so.$(VERSION) $(BUILD)/libpidring.so.$(SOVERSION)
 	ln -sf libpidring.so.$(SOVERSION) $(BUILD)/libpidring.so
 
-$(BUILD)/pidring.pc: Makefile
+# Always made anew: it depends on PREFIX, which may differ from one call to the next.
+$(BUILD)/pidring.pc: FORCE
 	@mkdir -p $(@D)
 	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$(INCLUDEDIR)' '' \
 		'Name: pidring' 'Description: Processes on clone3, pidfds and io_uring' 'Version: $(VERSION)' \
@@ -171,12 +173,12 @@ test:
 asan: packages-check
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' \
 		OPTIMIZE=-O1 $(BUILD)/asan/tests/scenarios $(BUILD)/asan/tests/loops
-	PIDRING_TEST_SMALL=1 sh tests/sanitized.sh $(BUILD)/asan/tests
+	PIDRING_TEST_SMALL=1 sh tests/sanitized.sh $(BUILD)/asan/tests tests/asan.except
 
 tsan: packages-check
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan SANITIZE=-fsanitize=thread \
 		OPTIMIZE=-O1 $(BUILD)/tsan/tests/scenarios
-	PIDRING_TEST_SMALL=1 sh tests/sanitized.sh $(BUILD)/tsan/tests
+	PIDRING_TEST_SMALL=1 sh tests/sanitized.sh $(BUILD)/tsan/tests tests/tsan.except
 
 valgrind: packages-check
 	@$(MAKE) --no-print-directory $(SCENARIOS)

@@ -110,12 +110,12 @@ static const struct bench_contender contenders[] = {
 	{ 0 },
 };
 
-#define ROW(row_name, row_title, row_cores)                                                                \
-	{                                                                                                  \
-		.name = (row_name), .title = (row_title), .contenders = contenders,                        \
-		.baseline = "posix_spawn", .conditions = { .cores = (row_cores), .descriptors = 10 },      \
-		.rounds = 100, .rehearsed = true, .program = PROGRAM_NO_OP, .count = 64, .set_up = set_up, \
-		.tear_down = tear_down                                                                     \
+#define ROW(row_name, row_title, row_cores)                                                               \
+	{                                                                                                 \
+		.name = (row_name), .title = (row_title), .contenders = contenders,                       \
+		.baseline = "posix_spawn", .conditions = { .cores = (row_cores), .descriptors = 10 },     \
+		.rounds = 60, .rehearsed = true, .program = PROGRAM_NO_OP, .count = 64, .set_up = set_up, \
+		.tear_down = tear_down                                                                    \
 	}
 
 const struct bench_row burst_rows[] = {

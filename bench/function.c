@@ -72,8 +72,8 @@ static const struct bench_contender contenders[] = {
 const struct bench_row function_rows[] = {
 	ROW("function-one-core", "a function, start to reaped, one core", 1000, 1, 10, 0),
 	ROW("function-two-cores", "a function, start to reaped, two cores", 1000, 2, 10, 0),
-	ROW("function-descriptors-one-core", "a function, 10,000 descriptors open, one core", 300, 1, 10000,
+	ROW("function-descriptors-one-core", "a function, 10,000 descriptors open, one core", 200, 1, 10000,
 	    0),
-	ROW("function-256mb-one-core", "a function, 256 MB resident, one core", 200, 1, 10, 256),
+	ROW("function-256mb-one-core", "a function, 256 MB resident, one core", 80, 1, 10, 256),
 	{ 0 },
 };

@@ -158,11 +158,11 @@ static const struct bench_contender contenders[] = {
 	{ 0 },
 };
 
-#define ROW(row_name, row_title, row_count)                                                          \
-	{                                                                                            \
-		.name = (row_name), .title = (row_title), .contenders = contenders,                  \
-		.baseline = "busybox-xargs", .rounds = 12, .count = (row_count), .missing = missing, \
-		.set_up = set_up, .tear_down = tear_down                                             \
+#define ROW(row_name, row_title, row_count)                                                         \
+	{                                                                                           \
+		.name = (row_name), .title = (row_title), .contenders = contenders,                 \
+		.baseline = "busybox-xargs", .rounds = 8, .count = (row_count), .missing = missing, \
+		.set_up = set_up, .tear_down = tear_down                                            \
 	}
 
 const struct bench_row run_rows[] = {

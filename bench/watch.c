@@ -329,6 +329,6 @@ const struct bench_row watch_rows[] = {
 	ROW(1, "1 child is", 1000),
 	ROW(100, "100 children are", 1000),
 	ROW(1000, "1,000 children are", 500),
-	ROW(10000, "10,000 children are", 300),
+	ROW(10000, "10,000 children are", 200),
 	{ 0 },
 };

@@ -40,13 +40,12 @@ static const char out_of_memory[] = "pidring: no memory for the object of the ma
 
 /*
  * In a fork, on its only thread: what belongs to the original's threads and to its kernel objects is let go, the children become
- * inherited ones. The lock is made anew, as a thread that stayed behind may have held it.
+ * inherited ones.
  */
 static void renew(void)
 {
 	struct pidring *engine;
 
-	lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
 	keeper_forget();
 	birth_fork_forget();
 	family.generation++;
@@ -60,12 +59,13 @@ static void renew(void)
 	atomic_store(freshness, RENEWED);
 }
 
-/* Renews the family at the first call in a fork that libc did not make. */
+/* Renews the family at the first call in a fork that libc did not make; a thread that stayed behind may have held the lock. */
 static void renew_once(void)
 {
 	int expected = WIPED;
 
 	if (atomic_compare_exchange_strong(freshness, &expected, RENEWING)) {
+		lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
 		renew();
 		return;
 	}
@@ -81,6 +81,12 @@ static void before_fork(void)
 
 static void after_fork_in_parent(void)
 {
+	pthread_mutex_unlock(&lock);
+}
+
+static void after_fork_in_child(void)
+{
+	renew();
 	pthread_mutex_unlock(&lock);
 }
 
@@ -108,7 +114,7 @@ static void make_family(void)
 			abort();
 		abort();
 	}
-	pthread_atfork(before_fork, after_fork_in_parent, renew);
+	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 	atexit(exit_function);
 }
 

@@ -57,8 +57,14 @@ struct start {
 	struct newborn newborn;
 	sys_signal_set caller_mask;
 	int result;
+	bool waits; /* there is a second half */
 	struct pidring_failure failure;
 };
+
+static bool is_program(const struct pidring_process *process)
+{
+	return process->settings->program != NULL;
+}
 
 /* --- failures --- */
 
@@ -135,6 +141,7 @@ static int begin(struct start *start, struct pidring_process *process)
 		return process->kind == PROCESS_CHILD ? fail(&process->failure, PIDRING_STEP_STATE, r) : r;
 	family_reap(false);
 	start->paths = process->engine->paths;
+	start->waits = is_program(process) && !process->settings->asynchronous;
 	process->state = PROCESS_STARTING;
 	process->references++;
 	process->failure = (struct pidring_failure){ 0 };
@@ -285,11 +292,6 @@ static int prepare_function(struct start *start)
 	plan_place(&start->function_plan, start->process);
 	r = descriptors_place_function(&start->function_plan, start->process->settings);
 	return r < 0 ? fail(&start->failure, PIDRING_STEP_PREPARE, r) : 0;
-}
-
-static bool is_program(const struct pidring_process *process)
-{
-	return process->settings->program != NULL;
 }
 
 static int prepare(struct start *start)
@@ -479,7 +481,8 @@ static int start_first_half(struct start *start, struct pidring_process *process
 	family_enter();
 	if (r < 0) {
 		roll_back(start);
-	} else if (!is_program(process) || process->settings->asynchronous) {
+	} else if (!start->waits) {
+		/* From here on another thread may free the object. */
 		publish(start);
 		if (is_program(process))
 			leave_to_watch(process);
@@ -493,7 +496,7 @@ static int start_second_half(struct start *start)
 {
 	struct pidring_process *process = start->process;
 
-	if (!is_program(process) || process->settings->asynchronous)
+	if (!start->waits)
 		return 0;
 	int r = finish_program(start);
 	family_enter();

@@ -43,6 +43,9 @@ enum { CONFIGURATIONS = sizeof(configurations) / sizeof(configurations[0]) };
 /* Suites that neither wait nor start anything: one configuration shows as much as six. */
 static const char *const once_is_enough[] = { "construction", "options" };
 
+/* Suites that take seconds, and show the same on all paths but for the two ends. */
+static const char *const ends_are_enough[] = { "scale" };
+
 struct parameter {
 	char program[PATH_MAX];
 	char scenario[256];
@@ -62,15 +65,24 @@ static void path_of(const char *program, char *path, size_t size)
 	snprintf(path, size, "%s/%s", dirname(own), program);
 }
 
-static bool one_configuration_is_enough(const char *scenario)
+static bool is_in_suite(const char *scenario, const char *const *suites, size_t count)
 {
-	for (size_t i = 0; i < sizeof(once_is_enough) / sizeof(once_is_enough[0]); i++) {
-		size_t length = strlen(once_is_enough[i]);
+	for (size_t i = 0; i < count; i++) {
+		size_t length = strlen(suites[i]);
 
-		if (strncmp(scenario, once_is_enough[i], length) == 0 && scenario[length] == '.')
+		if (strncmp(scenario, suites[i], length) == 0 && scenario[length] == '.')
 			return true;
 	}
 	return false;
+}
+
+static bool is_wanted(const char *scenario, int configuration)
+{
+	if (is_in_suite(scenario, once_is_enough, sizeof(once_is_enough) / sizeof(once_is_enough[0])))
+		return configuration == 0;
+	if (is_in_suite(scenario, ends_are_enough, sizeof(ends_are_enough) / sizeof(ends_are_enough[0])))
+		return configuration == 0 || configuration == CONFIGURATIONS - 1;
+	return true;
 }
 
 static size_t fill_parameters(struct parameter *parameters, size_t capacity, const char *path, FILE *list)
@@ -81,8 +93,8 @@ static size_t fill_parameters(struct parameter *parameters, size_t capacity, con
 	while (fgets(line, sizeof(line), list) != NULL) {
 		line[strcspn(line, "\n")] = '\0';
 		for (int i = 0; i < CONFIGURATIONS; i++) {
-			if (i > 0 && one_configuration_is_enough(line))
-				break;
+			if (!is_wanted(line, i))
+				continue;
 			if (count < capacity) {
 				struct parameter *parameter = &parameters[count];
 

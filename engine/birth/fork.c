@@ -81,11 +81,27 @@ static int fork_function(const struct birth_function *function, int parent_pidfd
 	return 0;
 }
 
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define __SANITIZE_THREAD__ 1
+#endif
+#endif
+
+static bool is_single_threaded(void)
+{
+#ifdef __SANITIZE_THREAD__
+	/* Its runtime has a thread of its own, of which libc does not know, and must see every fork. */
+	return false;
+#else
+	return __libc_single_threaded;
+#endif
+}
+
 bool birth_function_clones(const struct birth_paths *paths)
 {
 	struct repairs repairs;
 
-	return paths->clone3 && __libc_single_threaded && find_repairs(&repairs) == 0;
+	return paths->clone3 && is_single_threaded() && find_repairs(&repairs) == 0;
 }
 
 int birth_function(const struct birth_paths *paths, const struct birth_function *function,
@@ -99,7 +115,7 @@ int birth_function(const struct birth_paths *paths, const struct birth_function 
 		return parent_pidfd;
 
 	int r;
-	if (!function->libc_fork && paths->clone3 && __libc_single_threaded && find_repairs(&repairs) == 0)
+	if (!function->libc_fork && paths->clone3 && is_single_threaded() && find_repairs(&repairs) == 0)
 		r = clone_function(function, &repairs, parent_pidfd, ret_newborn);
 	else
 		r = fork_function(function, parent_pidfd, ret_newborn);

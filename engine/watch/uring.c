@@ -262,8 +262,9 @@ static void drop_ring(struct uring_watch *self)
 {
 	if (!self->ring_is_open)
 		return;
-	io_uring_queue_exit(&self->ring);
+	/* First, so that a fork in between does not close a number that is another's by then. */
 	self->ring_is_open = false;
+	io_uring_queue_exit(&self->ring);
 }
 
 /* What fails here leaves no ring, and the next wait tries again: nothing armed is lost. */

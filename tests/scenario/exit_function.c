@@ -496,12 +496,16 @@ SCENARIO(exit_function, detached_children_are_looked_after)
 
 SUBPROGRAM(closed_engine_at_exit)
 {
+	/* Kept where a leak checker finds them. */
+	static struct pidring_process *daemon, *child;
 	struct latch latch = latch_open();
 
 	engine = open_engine();
-	start_process(engine, (struct pidring_options){ .target = sleep_forever, .daemon = true });
-	start_function(engine, say_when_told, &latch);
+	daemon = start_process(engine, (struct pidring_options){ .target = sleep_forever, .daemon = true });
+	child = start_function(engine, say_when_told, &latch);
 	close_engine(engine);
+	check_int(pidring_process_is_alive(daemon), 1);
+	check_int(pidring_process_is_alive(child), 1);
 	add("after the join", -1);
 	latch_release(&latch);
 	return 0;

@@ -5,6 +5,7 @@
  *     scenarios SUITE.NAME               runs one, in this process
  *     scenarios --list                   prints "SUITE.NAME" a line each
  *     scenarios --all [PREFIX] [--jobs N]   runs each (whose name begins so) in a new process
+ *               [--except FILE]             but for those that the file lists
  *     scenarios --sub NAME ...           runs a main program that a scenario needs
  *
  * PIDRING_TEST_TIMEOUT is the number of seconds after which one counts as hung, 60 unless set.
@@ -193,7 +194,21 @@ static int free_place(const struct run *runs, int jobs)
 	return -1;
 }
 
-static int run_all(const char *prefix, int jobs)
+/* A line that begins with the name; what follows a blank says why. */
+static bool is_listed(FILE *exceptions, const char *full_name)
+{
+	char line[512];
+
+	rewind(exceptions);
+	while (fgets(line, sizeof(line), exceptions) != NULL) {
+		line[strcspn(line, " \t\n")] = '\0';
+		if (strcmp(line, full_name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int run_all(const char *prefix, FILE *exceptions, int jobs)
 {
 	struct run runs[MOST_JOBS] = { 0 };
 	struct totals totals = { 0 };
@@ -203,6 +218,11 @@ static int run_all(const char *prefix, int jobs)
 		snprintf(full_name, sizeof(full_name), "%s.%s", scenario->suite, scenario->name);
 		if (strncmp(full_name, prefix, strlen(prefix)) != 0)
 			continue;
+		if (exceptions != NULL && is_listed(exceptions, full_name)) {
+			printf("LEFT OUT %s\n", full_name);
+			totals.skipped++;
+			continue;
+		}
 		if (free_place(runs, jobs) < 0)
 			await_one(runs, jobs, &totals);
 		runs[free_place(runs, jobs)] = begin_run(scenario);
@@ -217,11 +237,14 @@ static int run_all(const char *prefix, int jobs)
 static int run_all_as_asked(int argc, char **argv)
 {
 	const char *prefix = "";
+	FILE *exceptions = NULL;
 	int jobs = 1;
 
 	for (int i = 0; i < argc; i++) {
 		if (strcmp(argv[i], "--jobs") == 0 && i + 1 < argc)
 			jobs = atoi(argv[++i]);
+		else if (strcmp(argv[i], "--except") == 0 && i + 1 < argc)
+			exceptions = fopen(argv[++i], "re");
 		else
 			prefix = argv[i];
 	}
@@ -229,7 +252,7 @@ static int run_all_as_asked(int argc, char **argv)
 		fprintf(stderr, "--jobs takes a number from 1 to %d\n", MOST_JOBS);
 		return 2;
 	}
-	return run_all(prefix, jobs);
+	return run_all(prefix, exceptions, jobs);
 }
 
 static void print_list(void)
@@ -250,6 +273,6 @@ int main(int argc, char **argv)
 		return run_subprogram_by_name(argc - 2, argv + 2);
 	if (argc == 2 && argv[1][0] != '-')
 		return run_by_name(argv[1]);
-	fprintf(stderr, "usage: %s SUITE.NAME | --list | --all [PREFIX] [--jobs N]\n", argv[0]);
+	fprintf(stderr, "usage: %s SUITE.NAME | --list | --all [PREFIX] [--jobs N] [--except FILE]\n", argv[0]);
 	return 2;
 }

@@ -343,17 +343,21 @@ static void check_start_without_processes(struct pidring_options options)
 /* The limit of processes makes a start fail with -EAGAIN and leaves nothing behind. */
 SCENARIO(start, process_limit)
 {
-	struct rlimit none = { 0, 0 };
+	struct rlimit limit, none;
 
 	engine = open_engine();
 	/* The limit does not hold for root. The user change makes /proc/self unreadable unless told otherwise. */
 	if (getuid() == 0)
 		check_int(setresuid(65534, 65534, 65534), 0);
 	check_int(prctl(PR_SET_DUMPABLE, 1), 0);
+	check_int(getrlimit(RLIMIT_NPROC, &limit), 0);
+	none = limit;
+	none.rlim_cur = 0;
 	check_int(setrlimit(RLIMIT_NPROC, &none), 0);
 	check_start_without_processes((struct pidring_options){ .target = return_zero });
 	check_start_without_processes(
 		(struct pidring_options){ .argv = (const char *[]){ "/bin/true", NULL } });
+	check_int(setrlimit(RLIMIT_NPROC, &limit), 0);
 	close_engine(engine);
 }
 

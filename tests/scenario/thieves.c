@@ -166,18 +166,26 @@ SCENARIO(thieves, every_call_finds_out)
 	close_engine(engine);
 }
 
-/* The event of a stolen child comes once, with the right code or the word that it is lost. */
+static int nine_after_latch(void *latch)
+{
+	latch_wait(latch);
+	return 9;
+}
+
+/* The event of a stolen child comes once, with the right code or the word that it is lost, whether it was
+ * watched before the theft or not, and whether a call had seen the end. */
 SCENARIO(thieves, event_of_a_stolen_child)
 {
 	struct pidring *engine = open_engine();
 	struct pidring_event event;
-	int code = 9;
 
 	for (int round = 0; round < 4; round++) {
-		struct pidring_process *process = start_function(engine, return_argument, &code);
+		struct latch latch = latch_open();
+		struct pidring_process *process = start_function(engine, nine_after_latch, &latch);
 
 		if (round % 2 == 0)
-			check(pidring_wait(engine, &event, 0, 0) == -EINVAL);
+			check_int(pidring_wait(engine, &event, 1, 0), 0);
+		latch_release(&latch);
 		steal(process);
 		if (round >= 2)
 			check_int(pidring_process_is_alive(process), 0);
@@ -187,6 +195,7 @@ SCENARIO(thieves, event_of_a_stolen_child)
 		check_int(pidring_outstanding(engine), 0);
 		check_was_stolen(process);
 		pidring_process_free(process);
+		latch_close(&latch);
 	}
 	close_engine(engine);
 }

@@ -960,10 +960,11 @@ SCENARIO(watches, closed_over_running_children)
 	struct pidring *engine = open_engine();
 	struct latch latch = latch_open();
 	struct pidring_process *running = start_function(engine, seven_after_latch, &latch);
-	struct pidring_process *ended = start_function(engine, return_zero, NULL);
 	struct pidring_process *initial = new_function(engine, return_zero, NULL);
+	struct pidring_process *ended;
 
 	check_no_event(engine);
+	ended = start_function(engine, return_zero, NULL);
 	wait_ended(ended);
 	close_engine(engine);
 	check_int(pidring_process_start(initial), -ESHUTDOWN);
