@@ -28,7 +28,7 @@ struct floor_child *floor_children(void)
 	if (children[0].stack != NULL)
 		return children;
 	stacks = mmap(NULL, (size_t)FLOOR_SLOTS * STACK_SIZE, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (stacks == MAP_FAILED)
 		bench_fail("mapping stacks", errno);
 	memset(stacks, 0, (size_t)FLOOR_SLOTS * STACK_SIZE);
@@ -50,7 +50,7 @@ static void reset_dispositions(void)
 	for (long number = 1; number <= RAW_SIGNALS; number++) {
 		if (number != SIGKILL && number != SIGSTOP)
 			(void)raw_call(SYS_rt_sigaction, number, (long)&by_default, 0, RAW_SIGNAL_SET_SIZE,
-				       0);
+			               0);
 	}
 }
 

@@ -127,7 +127,7 @@ static bool has_contender(const struct bench_row *row, enum bench_world world)
 
 /* Ends with the end of its socket: then the row is over, or has failed. */
 __attribute__((noreturn)) static void live_as_world(const struct bench_row *row, enum bench_world world,
-						    int requests)
+                                                    int requests)
 {
 	size_t index = 0;
 
@@ -205,7 +205,7 @@ static int64_t measure_in_world(const struct running_world *world, size_t index)
 }
 
 static void measure_round(const struct bench_row *row, const struct running_world *worlds,
-			  const size_t *order, size_t count, int64_t *ret_samples)
+                          const size_t *order, size_t count, int64_t *ret_samples)
 {
 	for (size_t turn = 0; turn < count; turn++) {
 		size_t index = order[turn];
@@ -216,7 +216,7 @@ static void measure_round(const struct bench_row *row, const struct running_worl
 }
 
 static void measure_rounds(const struct bench_row *row, const struct running_world *worlds, size_t count,
-			   unsigned rounds, int64_t *ret_samples)
+                           unsigned rounds, int64_t *ret_samples)
 {
 	size_t order[BENCH_MAXIMUM_CONTENDERS];
 	uint64_t state = 0x9e3779b97f4a7c15;
@@ -262,7 +262,7 @@ static void reset_signals(void)
 }
 
 __attribute__((noreturn)) static void live_as_row(const struct bench_row *row, size_t count, unsigned rounds,
-						  int64_t *samples, int descriptor, pid_t suite)
+                                                  int64_t *samples, int descriptor, pid_t suite)
 {
 	struct running_world worlds[BENCH_WORLDS] = { 0 };
 
@@ -363,7 +363,7 @@ static bool run_apart(const struct bench_row *row, size_t count, unsigned rounds
 }
 
 void bench_run_row(const struct bench_row *row, const struct bench_settings *settings,
-		   struct bench_samples *ret_samples)
+                   struct bench_samples *ret_samples)
 {
 	size_t count = bench_count_contenders(row);
 	unsigned rounds = count_rounds(row, settings);

@@ -19,7 +19,7 @@
 #include <stdint.h>
 
 #define BENCH_MAXIMUM_CONTENDERS 8
-#define BENCH_MAXIMUM_ROUNDS	 100000
+#define BENCH_MAXIMUM_ROUNDS     100000
 
 /* Performs one operation and returns its nanoseconds. It checks what it did: a failure ends in bench_fail. */
 typedef int64_t (*bench_measure)(void);
@@ -38,7 +38,7 @@ struct bench_contender {
 
 /* What each world looks like while it measures. */
 struct bench_conditions {
-	unsigned cores;	      /* it and its children are pinned to the first so many; 0: all there are */
+	unsigned cores;       /* it and its children are pinned to the first so many; 0: all there are */
 	unsigned descriptors; /* open and close-on-exec, beside the few that every process has */
 	unsigned megabytes;   /* resident, in pages of the base size */
 };
@@ -54,7 +54,7 @@ struct bench_row {
 
 	/* For the family's own use. */
 	const char *program; /* PROGRAM_NO_OP, or the file to run */
-	unsigned count;	     /* children in a burst, children watched, jobs at a time */
+	unsigned count;      /* children in a burst, children watched, jobs at a time */
 
 	/* Why the row cannot run here, or NULL; optional. */
 	const char *(*missing)(const struct bench_row *row);
@@ -72,7 +72,7 @@ struct bench_family {
 struct bench_settings {
 	const char *only; /* a part of the names of the rows to run, or NULL */
 	unsigned rounds;  /* instead of each row's own; 0: the row's own */
-	bool quick;	  /* a tenth of the rounds */
+	bool quick;       /* a tenth of the rounds */
 };
 
 /* Ended by a family without a name. */
@@ -99,7 +99,7 @@ bool bench_is_selected(const struct bench_row *row, const struct bench_settings 
 
 /* Runs the row in a process of its own. The caller frees ret_samples->samples. */
 void bench_run_row(const struct bench_row *row, const struct bench_settings *settings,
-		   struct bench_samples *ret_samples);
+                   struct bench_samples *ret_samples);
 
 /* CLOCK_MONOTONIC in nanoseconds. */
 int64_t bench_now(void);

@@ -7,7 +7,7 @@
 #include <sys/syscall.h>
 
 #define RAW_SIGNAL_SET_SIZE 8L
-#define RAW_SIGNALS	    64
+#define RAW_SIGNALS         64
 
 /* Not in the headers of every system that the suite is built on. */
 #ifndef CLONE_CLEAR_SIGHAND
@@ -41,31 +41,31 @@ static inline long raw_call(long number, long first, long second, long third, lo
 	long result = number;
 
 	__asm__ volatile("syscall"
-			 : "+a"(result)
-			 : "D"(first), "S"(second), "d"(third), "r"(r10), "r"(r8)
-			 : "rcx", "r11", "memory");
+	                 : "+a"(result)
+	                 : "D"(first), "S"(second), "d"(third), "r"(r10), "r"(r8)
+	                 : "rcx", "r11", "memory");
 	return result;
 }
 
 /* clone3 onto another stack: only registers reach the child. */
 static inline long raw_clone_onto_stack(const struct raw_clone_arguments *arguments, void (*function)(void *),
-					void *argument)
+                                        void *argument)
 {
 	register void (*r12)(void *) __asm__("r12") = function;
 	register void *r13 __asm__("r13") = argument;
 	long result = SYS_clone3;
 
 	__asm__ volatile("syscall\n\t"
-			 "testq %%rax, %%rax\n\t"
-			 "jnz 1f\n\t"
-			 "xorl %%ebp, %%ebp\n\t"
-			 "movq %%r13, %%rdi\n\t"
-			 "callq *%%r12\n\t"
-			 "hlt\n"
-			 "1:"
-			 : "+a"(result)
-			 : "D"(arguments), "S"(sizeof(*arguments)), "r"(r12), "r"(r13)
-			 : "rcx", "r11", "memory");
+	                 "testq %%rax, %%rax\n\t"
+	                 "jnz 1f\n\t"
+	                 "xorl %%ebp, %%ebp\n\t"
+	                 "movq %%r13, %%rdi\n\t"
+	                 "callq *%%r12\n\t"
+	                 "hlt\n"
+	                 "1:"
+	                 : "+a"(result)
+	                 : "D"(arguments), "S"(sizeof(*arguments)), "r"(r12), "r"(r13)
+	                 : "rcx", "r11", "memory");
 	return result;
 }
 
@@ -85,7 +85,7 @@ static inline long raw_call(long number, long first, long second, long third, lo
 }
 
 static inline long raw_clone_onto_stack(const struct raw_clone_arguments *arguments, void (*function)(void *),
-					void *argument)
+                                        void *argument)
 {
 	register long x8 __asm__("x8") = SYS_clone3;
 	register long x0 __asm__("x0") = (long)arguments;
@@ -94,15 +94,15 @@ static inline long raw_clone_onto_stack(const struct raw_clone_arguments *argume
 	register void *x20 __asm__("x20") = argument;
 
 	__asm__ volatile("svc #0\n\t"
-			 "cbnz x0, 1f\n\t"
-			 "mov x29, xzr\n\t"
-			 "mov x0, x20\n\t"
-			 "blr x19\n\t"
-			 "brk #0\n"
-			 "1:"
-			 : "+r"(x0)
-			 : "r"(x8), "r"(x1), "r"(x19), "r"(x20)
-			 : "memory");
+	                 "cbnz x0, 1f\n\t"
+	                 "mov x29, xzr\n\t"
+	                 "mov x0, x20\n\t"
+	                 "blr x19\n\t"
+	                 "brk #0\n"
+	                 "1:"
+	                 : "+r"(x0)
+	                 : "r"(x8), "r"(x1), "r"(x19), "r"(x20)
+	                 : "memory");
 	return x0;
 }
 

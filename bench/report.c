@@ -33,9 +33,9 @@ static void print_contender(FILE *file, const struct bench_result *result, size_
 	const struct bench_figures figures = figures_of(result, index, result->row->baseline);
 
 	(void)fprintf(file, "  %-16s %11.2f %11.2f %11.2f %11.2f %8.3f %8.3f\n",
-		      result->row->contenders[index].name, microseconds(figures.median),
-		      microseconds(figures.p10), microseconds(figures.p90), microseconds(figures.p99),
-		      figures.ratio, figures.paired_ratio);
+	              result->row->contenders[index].name, microseconds(figures.median),
+	              microseconds(figures.p10), microseconds(figures.p90), microseconds(figures.p99),
+	              figures.ratio, figures.paired_ratio);
 }
 
 void report_row(FILE *file, const struct bench_result *result)
@@ -52,9 +52,9 @@ void report_row(FILE *file, const struct bench_result *result)
 		return;
 	}
 	(void)fprintf(file, "; %zu rounds, microseconds, ratio to %s\n", result->samples.rounds,
-		      row->baseline);
+	              row->baseline);
 	(void)fprintf(file, "  %-16s %11s %11s %11s %11s %8s %8s\n", "contender", "median", "p10", "p90",
-		      "p99", "ratio", "paired");
+	              "p99", "ratio", "paired");
 	for (size_t index = 0; index < result->samples.contenders; index++)
 		print_contender(file, result, index);
 	(void)fprintf(file, "\n");
@@ -62,7 +62,7 @@ void report_row(FILE *file, const struct bench_result *result)
 }
 
 static const struct bench_result *find_result(const struct bench_result *results, size_t count,
-					      const char *row)
+                                              const char *row)
 {
 	for (size_t index = 0; index < count; index++) {
 		if (strcmp(results[index].row->name, row) == 0)
@@ -78,19 +78,19 @@ static void print_target(FILE *file, const struct bench_target *target, const st
 	(void)fprintf(file, "%-34s %-12s %-14s ", target->row, target->contender, target->beside);
 	if (result->samples.outcome != BENCH_MEASURED) {
 		(void)fprintf(file, "%10s %10s %8s %7.2f  %s\n", "-", "-", "-", target->limit,
-			      outcome_names[result->samples.outcome]);
+		              outcome_names[result->samples.outcome]);
 		return;
 	}
 	figures = figures_of(result, bench_find_contender(result->row, target->contender), target->beside);
 	(void)fprintf(file, "%10.2f %10.2f %8.3f %7.2f  %s\n", microseconds(figures.median),
-		      microseconds(figures.p90), figures.ratio, target->limit,
-		      figures.ratio <= target->limit ? "yes" : "no");
+	              microseconds(figures.p90), figures.ratio, target->limit,
+	              figures.ratio <= target->limit ? "yes" : "no");
 }
 
 void report_targets(FILE *file, const struct bench_result *results, size_t count)
 {
 	(void)fprintf(file, "%-34s %-12s %-14s %10s %10s %8s %7s  %s\n", "row", "contender", "beside",
-		      "median", "p90", "ratio", "target", "reached");
+	              "median", "p90", "ratio", "target", "reached");
 	for (const struct bench_target *target = bench_targets; target->row != NULL; target++) {
 		const struct bench_result *result = find_result(results, count, target->row);
 
@@ -106,11 +106,11 @@ static void write_contender(FILE *file, const struct bench_result *result, size_
 	const struct bench_figures figures = figures_of(result, index, result->row->baseline);
 
 	(void)fprintf(file,
-		      "        { \"name\": \"%s\", \"median_ns\": %.0f, \"p10_ns\": %.0f, \"p90_ns\": %.0f, "
-		      "\"p99_ns\": %.0f, \"ratio\": %.4f, \"paired_ratio\": %.4f }%s\n",
-		      result->row->contenders[index].name, figures.median, figures.p10, figures.p90,
-		      figures.p99, figures.ratio, figures.paired_ratio,
-		      index + 1 < result->samples.contenders ? "," : "");
+	              "        { \"name\": \"%s\", \"median_ns\": %.0f, \"p10_ns\": %.0f, \"p90_ns\": %.0f, "
+	              "\"p99_ns\": %.0f, \"ratio\": %.4f, \"paired_ratio\": %.4f }%s\n",
+	              result->row->contenders[index].name, figures.median, figures.p10, figures.p90,
+	              figures.p99, figures.ratio, figures.paired_ratio,
+	              index + 1 < result->samples.contenders ? "," : "");
 }
 
 static void write_row(FILE *file, const struct bench_result *result, const char *separator)
@@ -118,13 +118,13 @@ static void write_row(FILE *file, const struct bench_result *result, const char 
 	const struct bench_row *row = result->row;
 
 	(void)fprintf(file, "    { \"name\": \"%s\", \"title\": \"%s\", \"outcome\": \"%s\",\n", row->name,
-		      row->title, outcome_names[result->samples.outcome]);
+	              row->title, outcome_names[result->samples.outcome]);
 	if (result->samples.reason != NULL)
 		(void)fprintf(file, "      \"reason\": \"%s\",\n", result->samples.reason);
 	(void)fprintf(file, "      \"cores\": %u, \"descriptors\": %u, \"megabytes\": %u,\n",
-		      row->conditions.cores, row->conditions.descriptors, row->conditions.megabytes);
+	              row->conditions.cores, row->conditions.descriptors, row->conditions.megabytes);
 	(void)fprintf(file, "      \"rounds\": %zu, \"baseline\": \"%s\",\n      \"contenders\": [\n",
-		      result->samples.rounds, row->baseline);
+	              result->samples.rounds, row->baseline);
 	for (size_t index = 0;
 	     result->samples.outcome == BENCH_MEASURED && index < result->samples.contenders; index++)
 		write_contender(file, result, index);
@@ -132,16 +132,16 @@ static void write_row(FILE *file, const struct bench_result *result, const char 
 }
 
 static void write_target(FILE *file, const struct bench_target *target, const struct bench_result *result,
-			 const char *separator)
+                         const char *separator)
 {
 	const struct bench_figures figures =
 		figures_of(result, bench_find_contender(result->row, target->contender), target->beside);
 
 	(void)fprintf(file,
-		      "%s    { \"row\": \"%s\", \"contender\": \"%s\", \"beside\": \"%s\", \"ratio\": %.4f, "
-		      "\"target\": %.2f, \"reached\": %s }",
-		      separator, target->row, target->contender, target->beside, figures.ratio, target->limit,
-		      figures.ratio <= target->limit ? "true" : "false");
+	              "%s    { \"row\": \"%s\", \"contender\": \"%s\", \"beside\": \"%s\", \"ratio\": %.4f, "
+	              "\"target\": %.2f, \"reached\": %s }",
+	              separator, target->row, target->contender, target->beside, figures.ratio, target->limit,
+	              figures.ratio <= target->limit ? "true" : "false");
 }
 
 static void write_targets(FILE *file, const struct bench_result *results, size_t count)
@@ -169,7 +169,7 @@ static void write_system(FILE *file)
 	if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0)
 		cores = CPU_COUNT(&allowed);
 	(void)fprintf(file, "  \"kernel\": \"%s\", \"machine\": \"%s\", \"cores\": %d, \"time\": %lld,\n",
-		      system.release, system.machine, cores, (long long)time(NULL));
+	              system.release, system.machine, cores, (long long)time(NULL));
 }
 
 int report_json(const char *path, const struct bench_result *results, size_t count)

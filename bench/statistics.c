@@ -34,7 +34,7 @@ static void sort_contender(const struct bench_samples *samples, size_t index, do
 }
 
 static void sort_ratios(const struct bench_samples *samples, size_t index, size_t baseline,
-			double *ret_sorted)
+                        double *ret_sorted)
 {
 	for (size_t round = 0; round < samples->rounds; round++)
 		ret_sorted[round] = sample_of(samples, round, index) / sample_of(samples, round, baseline);
@@ -42,7 +42,7 @@ static void sort_ratios(const struct bench_samples *samples, size_t index, size_
 }
 
 void statistics_of(const struct bench_samples *samples, size_t index, size_t baseline,
-		   struct bench_figures *ret_figures)
+                   struct bench_figures *ret_figures)
 {
 	double *sorted = calloc(samples->rounds, sizeof(*sorted));
 	double baseline_median = 0;

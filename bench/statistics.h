@@ -7,12 +7,12 @@
 
 struct bench_figures {
 	double p10, median, p90, p99; /* nanoseconds */
-	double ratio;		      /* median to the baseline's median */
+	double ratio;                 /* median to the baseline's median */
 	double paired_ratio; /* median of the ratios of each round: what drifts during the run drops out */
 };
 
 /* The figures of contender `index`, beside contender `baseline`. */
 void statistics_of(const struct bench_samples *samples, size_t index, size_t baseline,
-		   struct bench_figures *ret_figures);
+                   struct bench_figures *ret_figures);
 
 #endif

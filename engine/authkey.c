@@ -48,10 +48,12 @@ int pidring_receive_authkey(int descriptor)
 	int seals = fcntl(descriptor, F_GET_SEALS);
 
 	if (fstat(descriptor, &status) < 0)
-		return explain(-errno, "pidring_receive_authkey: descriptor %d: %s", descriptor, strerror(errno));
+		return explain(-errno, "pidring_receive_authkey: descriptor %d: %s", descriptor,
+		               strerror(errno));
 	if (seals != SEALS || status.st_size > LONGEST)
-		return explain(-EINVAL, "pidring_receive_authkey: descriptor %d is no sealed memfd with an auth key",
-			       descriptor);
+		return explain(-EINVAL,
+		               "pidring_receive_authkey: descriptor %d is no sealed memfd with an auth key",
+		               descriptor);
 
 	size_t length = (size_t)status.st_size;
 	unsigned char *key = malloc(length + 1);

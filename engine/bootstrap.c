@@ -50,8 +50,8 @@ int pidring_remove_after_fork_hook(int64_t handle)
 
 	family_enter();
 	TAILQ_FOREACH(hook, &hooks, link)
-		if (hook->handle == handle)
-			break;
+	if (hook->handle == handle)
+		break;
 	if (hook)
 		TAILQ_REMOVE(&hooks, hook, link);
 	family_leave();
@@ -68,8 +68,8 @@ static bool next_hook_after(int64_t handle, struct hook *ret_hook)
 
 	family_enter();
 	TAILQ_FOREACH(hook, &hooks, link)
-		if (hook->handle > handle)
-			break;
+	if (hook->handle > handle)
+		break;
 	if (hook)
 		*ret_hook = *hook;
 	family_leave();
@@ -110,7 +110,8 @@ static __attribute__((noreturn)) void end(int code, const char *heading, const c
 	_exit(code & 0xff);
 }
 
-/* In a main process: exit(), whose atexit() handlers include the exit function. From within that, the rest of it runs first. */
+/* In a main process: exit(), whose atexit() handlers include the exit function. From within that, the rest of
+ * it runs first. */
 static __attribute__((noreturn)) void end_main(int code, const char *heading, const char *text)
 {
 	if (pidring_is_exiting())
@@ -178,7 +179,8 @@ static void prepare(const struct pidring_process *process, struct child_plan *pl
 
 	if (child_prepare_function(plan) < 0 && !is_courtesy(process, plan)) {
 		snprintf(text, sizeof text, "cannot prepare its %s: %s",
-			 pidring_step_name((enum pidring_step)plan->failed_step), strerror(plan->failed_error));
+		         pidring_step_name((enum pidring_step)plan->failed_step),
+		         strerror(plan->failed_error));
 		pidring_fail(text);
 	}
 	if (replaces_stdin(plan))

@@ -12,14 +12,17 @@
 
 /* Linux numbers the standard signals alike on all machines that pidring runs on. */
 static const char *const signal_names[] = {
-	[SIGHUP] = "-SIGHUP",       [SIGINT] = "-SIGINT",       [SIGQUIT] = "-SIGQUIT", [SIGILL] = "-SIGILL",
-	[SIGTRAP] = "-SIGTRAP",     [SIGABRT] = "-SIGABRT",     [SIGBUS] = "-SIGBUS",   [SIGFPE] = "-SIGFPE",
-	[SIGKILL] = "-SIGKILL",     [SIGUSR1] = "-SIGUSR1",     [SIGSEGV] = "-SIGSEGV", [SIGUSR2] = "-SIGUSR2",
-	[SIGPIPE] = "-SIGPIPE",     [SIGALRM] = "-SIGALRM",     [SIGTERM] = "-SIGTERM", [SIGSTKFLT] = "-SIGSTKFLT",
-	[SIGCHLD] = "-SIGCHLD",     [SIGCONT] = "-SIGCONT",     [SIGSTOP] = "-SIGSTOP", [SIGTSTP] = "-SIGTSTP",
-	[SIGTTIN] = "-SIGTTIN",     [SIGTTOU] = "-SIGTTOU",     [SIGURG] = "-SIGURG",   [SIGXCPU] = "-SIGXCPU",
-	[SIGXFSZ] = "-SIGXFSZ",     [SIGVTALRM] = "-SIGVTALRM", [SIGPROF] = "-SIGPROF", [SIGWINCH] = "-SIGWINCH",
-	[SIGPOLL] = "-SIGPOLL",     [SIGPWR] = "-SIGPWR",       [SIGSYS] = "-SIGSYS",
+	[SIGHUP] = "-SIGHUP",       [SIGINT] = "-SIGINT",       [SIGQUIT] = "-SIGQUIT",
+	[SIGILL] = "-SIGILL",       [SIGTRAP] = "-SIGTRAP",     [SIGABRT] = "-SIGABRT",
+	[SIGBUS] = "-SIGBUS",       [SIGFPE] = "-SIGFPE",       [SIGKILL] = "-SIGKILL",
+	[SIGUSR1] = "-SIGUSR1",     [SIGSEGV] = "-SIGSEGV",     [SIGUSR2] = "-SIGUSR2",
+	[SIGPIPE] = "-SIGPIPE",     [SIGALRM] = "-SIGALRM",     [SIGTERM] = "-SIGTERM",
+	[SIGSTKFLT] = "-SIGSTKFLT", [SIGCHLD] = "-SIGCHLD",     [SIGCONT] = "-SIGCONT",
+	[SIGSTOP] = "-SIGSTOP",     [SIGTSTP] = "-SIGTSTP",     [SIGTTIN] = "-SIGTTIN",
+	[SIGTTOU] = "-SIGTTOU",     [SIGURG] = "-SIGURG",       [SIGXCPU] = "-SIGXCPU",
+	[SIGXFSZ] = "-SIGXFSZ",     [SIGVTALRM] = "-SIGVTALRM", [SIGPROF] = "-SIGPROF",
+	[SIGWINCH] = "-SIGWINCH",   [SIGPOLL] = "-SIGPOLL",     [SIGPWR] = "-SIGPWR",
+	[SIGSYS] = "-SIGSYS",
 };
 
 const char *pidring_exit_code_name(int code)
@@ -158,7 +161,8 @@ static void add_exit_code(struct text *text, const struct pidring_process *proce
 static void describe(struct text *text, struct pidring_process *process)
 {
 	const char *status = status_of(process);
-	bool shows_pid = process->kind == PROCESS_CHILD && process != family.current && !process->closed && process->pid != 0;
+	bool shows_pid = process->kind == PROCESS_CHILD && process != family.current && !process->closed &&
+	                 process->pid != 0;
 
 	add(text, "<");
 	add_bytes(text, process->type_name, strlen(process->type_name));
@@ -185,7 +189,8 @@ int pidring_process_describe(struct pidring_process *process, char *buffer, size
 	if (!process)
 		return explain(-EINVAL, "pidring_process_describe: process is NULL");
 	if (!buffer && size > 0)
-		return explain(-EINVAL, "pidring_process_describe: the buffer is NULL, but its size is %zu", size);
+		return explain(-EINVAL, "pidring_process_describe: the buffer is NULL, but its size is %zu",
+		               size);
 	family_enter();
 	process_localize(process);
 	describe(&text, process);

@@ -11,7 +11,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#define STRING_OF(number) #number
+#define STRING_OF(number)            #number
 #define VERSION(major, minor, patch) STRING_OF(major) "." STRING_OF(minor) "." STRING_OF(patch)
 
 const char *pidring_version(void)
@@ -41,7 +41,8 @@ static int probe_pidfd(void)
 	int pidfd = sys_pidfd_open(getpid());
 
 	if (pidfd == -ENOSYS || pidfd == -EPERM)
-		return explain(-ENOSYS, "this kernel, or the sandbox, has no pidfds (pidfd_open: %s)", strerror(-pidfd));
+		return explain(-ENOSYS, "this kernel, or the sandbox, has no pidfds (pidfd_open: %s)",
+		               strerror(-pidfd));
 	if (pidfd < 0)
 		return explain(pidfd, "pidfd_open: %s", strerror(-pidfd));
 	close(pidfd);
@@ -59,8 +60,9 @@ static int raise_limit(struct pidring *engine, uint64_t wanted)
 	if (limit.rlim_cur >= wanted)
 		return 0;
 	if (limit.rlim_max < wanted)
-		return explain(-EMFILE, "%llu descriptors are asked for, but the hard limit (RLIMIT_NOFILE) is %llu",
-			       (unsigned long long)wanted, (unsigned long long)limit.rlim_max);
+		return explain(-EMFILE,
+		               "%llu descriptors are asked for, but the hard limit (RLIMIT_NOFILE) is %llu",
+		               (unsigned long long)wanted, (unsigned long long)limit.rlim_max);
 	engine->old_limit = limit;
 	limit.rlim_cur = wanted;
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
@@ -75,7 +77,8 @@ static int open_watch(struct pidring *engine)
 
 	if (r < 0)
 		return explain(r, "no %s for an engine: %s",
-			       engine->backend == PIDRING_BACKEND_EPOLL ? "epoll" : "io_uring or epoll", strerror(-r));
+		               engine->backend == PIDRING_BACKEND_EPOLL ? "epoll" : "io_uring or epoll",
+		               strerror(-r));
 	/* A fork's engine takes the same one. */
 	engine->backend = watch_backend(engine->watch);
 	low_descriptors_open(&engine->low, engine->watch->kick);
@@ -90,7 +93,8 @@ static int set_up(struct pidring *engine, const struct pidring_engine_options *o
 		return r;
 	r = birth_paths_probe(&engine->paths);
 	if (r < 0)
-		return explain(r, "PIDRING_CLONE is '%s', not 'vfork' or 'fork'", secure_getenv("PIDRING_CLONE"));
+		return explain(r, "PIDRING_CLONE is '%s', not 'vfork' or 'fork'",
+		               secure_getenv("PIDRING_CLONE"));
 	r = probe_pidfd();
 	if (r < 0)
 		return r;
@@ -330,7 +334,8 @@ static size_t take_events(struct pidring *engine, struct pidring_event *events, 
 
 	while (count < capacity && !TAILQ_EMPTY(&engine->events)) {
 		struct pidring_process *process = TAILQ_FIRST(&engine->events);
-		unsigned bit = process->pending_events & -process->pending_events; /* the lowest: the order of the bits */
+		unsigned bit = process->pending_events &
+		               -process->pending_events; /* the lowest: the order of the bits */
 
 		take_event(process, bit, &events[count++]);
 		if (!process->pending_events)
@@ -365,7 +370,7 @@ static int look(struct pidring *engine, int64_t timeout, const sigset_t *mask)
 
 /* With the lock held. */
 static int fetch(struct pidring *engine, struct pidring_event *events, size_t capacity, int64_t timeout,
-		 const sigset_t *mask, bool interruptible)
+                 const sigset_t *mask, bool interruptible)
 {
 	int64_t deadline = clock_deadline(timeout);
 
@@ -388,8 +393,8 @@ static int fetch(struct pidring *engine, struct pidring_event *events, size_t ca
 }
 
 /* What is left to do must keep another loop awake. */
-static int fetch_and_kick(struct pidring *engine, struct pidring_event *events, size_t capacity, int64_t timeout,
-			  const sigset_t *mask, bool interruptible)
+static int fetch_and_kick(struct pidring *engine, struct pidring_event *events, size_t capacity,
+                          int64_t timeout, const sigset_t *mask, bool interruptible)
 {
 	family_enter();
 	int r = fetch(engine, events, capacity, timeout, mask, interruptible);
@@ -418,7 +423,7 @@ int pidring_wait(struct pidring *engine, struct pidring_event *events, size_t ca
 }
 
 int pidring_wait_interruptible(struct pidring *engine, struct pidring_event *events, size_t capacity,
-			       int64_t timeout, const sigset_t *mask)
+                               int64_t timeout, const sigset_t *mask)
 {
 	int r = check_fetch(engine, events, capacity);
 
@@ -440,7 +445,8 @@ int pidring_fd(struct pidring *engine)
 		explain(r, "no descriptor for another loop: %s", strerror(-r));
 	} else if (!engine->driven) {
 		engine->driven = true;
-		/* What was started before must be armed by somebody, and the watch may have to prepare for the other loop. */
+		/* What was started before must be armed by somebody, and the watch may have to prepare for
+		 * the other loop. */
 		kick(engine);
 	}
 	family_leave();
@@ -480,7 +486,8 @@ int pidring_features(struct pidring *engine, struct pidring_features *ret_featur
 		struct pidring_features features = {
 			.backend = watch_backend(engine->watch),
 			.program_birth = engine->paths.program,
-			.function_birth = birth_function_clones(&engine->paths) ? PIDRING_BIRTH_CLONE : PIDRING_BIRTH_FORK,
+			.function_birth = birth_function_clones(&engine->paths) ? PIDRING_BIRTH_CLONE
+			                                                        : PIDRING_BIRTH_FORK,
 			.close_range = engine->paths.close_range,
 			.clear_signal_handlers = engine->paths.program == PIDRING_BIRTH_CLONE_VM,
 			.futex_wait = watch_waits_for_words(engine->watch),

@@ -20,9 +20,9 @@ struct pidring {
 	struct rlimit old_limit; /* of descriptors: programs get it back */
 	int outstanding;
 
-	bool fetching; /* a thread is inside pidring_wait */
-	bool driven;   /* pidring_fd was asked for: another loop looks at the watch */
-	bool kicked;   /* and the fetching thread has not come by since */
+	bool fetching;                   /* a thread is inside pidring_wait */
+	bool driven;                     /* pidring_fd was asked for: another loop looks at the watch */
+	bool kicked;                     /* and the fetching thread has not come by since */
 	struct process_watch_list queue; /* to be armed */
 	struct process_list members;     /* all processes of this engine */
 	struct process_list events;      /* those with pending events */
@@ -31,7 +31,8 @@ struct pidring {
 /* --- with the family's lock held --- */
 
 void engine_add(struct pidring *engine, struct pidring_process *process);
-/* The process leaves its engine, if it has one: no events, no watches (those in the kernel's hands keep their reference). */
+/* The process leaves its engine, if it has one: no events, no watches (those in the kernel's hands keep their
+ * reference). */
 void engine_remove(struct pidring_process *process);
 /* Events are stored as bits of the process, so there is nothing to run out of. */
 void engine_push(struct pidring_process *process, unsigned events);

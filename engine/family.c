@@ -29,8 +29,9 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 /*
- * How a fork is noticed, whoever makes it and however: this page is wiped in it (MADV_WIPEONFORK, Linux 4.14), so its word reads
- * RENEWED only in the process that wrote it. pthread_atfork alone would miss _Fork() and bare clone calls.
+ * How a fork is noticed, whoever makes it and however: this page is wiped in it (MADV_WIPEONFORK,
+ * Linux 4.14), so its word reads RENEWED only in the process that wrote it. pthread_atfork alone would miss
+ * _Fork() and bare clone calls.
  */
 enum { WIPED = 0, RENEWING = 1, RENEWED = 2 };
 static _Atomic int *freshness;
@@ -39,8 +40,8 @@ static _Atomic int freshness_without_page;
 static const char out_of_memory[] = "pidring: no memory for the object of the main process\n";
 
 /*
- * In a fork, on its only thread: what belongs to the original's threads and to its kernel objects is let go, the children become
- * inherited ones.
+ * In a fork, on its only thread: what belongs to the original's threads and to its kernel objects is let go,
+ * the children become inherited ones.
  */
 static void renew(void)
 {
@@ -54,12 +55,13 @@ static void renew(void)
 	family.child_count = 0;
 	TAILQ_CONCAT(&family.inherited, &family.children, family_link);
 	LIST_FOREACH(engine, &family.engines, link)
-		engine_after_fork(engine);
+	engine_after_fork(engine);
 	finalizers_forget();
 	atomic_store(freshness, RENEWED);
 }
 
-/* Renews the family at the first call in a fork that libc did not make; a thread that stayed behind may have held the lock. */
+/* Renews the family at the first call in a fork that libc did not make; a thread that stayed behind may have
+ * held the lock. */
 static void renew_once(void)
 {
 	int expected = WIPED;
@@ -156,8 +158,9 @@ void family_remove_child(struct pidring_process *process)
 	process_unreference(process);
 }
 
-/* So many running children in a row end a pass that need not be thorough: with many children a start would otherwise cost a system
- * call for each. The next pass goes on where this one stopped, so that no zombie is missed for long. */
+/* So many running children in a row end a pass that need not be thorough: with many children a start would
+ * otherwise cost a system call for each. The next pass goes on where this one stopped, so that no zombie is
+ * missed for long. */
 enum { PATIENCE = 8 };
 
 void family_reap(bool thoroughly)
@@ -209,13 +212,15 @@ void family_become(struct pidring_process *process, int parent_pidfd)
 	struct pidring *engine;
 
 	LIST_FOREACH(engine, &family.engines, link)
-		low_descriptors_drop(&engine->low);
-	/* An inherited parent object stays where it is: the target may have kept a pointer to it. Its sentinel goes. */
+	low_descriptors_drop(&engine->low);
+	/* An inherited parent object stays where it is: the target may have kept a pointer to it. Its
+	 * sentinel goes. */
 	if (family.parent && family.parent->pidfd >= 0) {
 		close(family.parent->pidfd);
 		family.parent->pidfd = -1;
 	}
-	family.parent = process_new_special(PROCESS_PARENT, process->parent_name, process->parent_pid, parent_pidfd);
+	family.parent =
+		process_new_special(PROCESS_PARENT, process->parent_name, process->parent_pid, parent_pidfd);
 	family.is_child = true;
 	family.constructed = 0;
 	family.current = process;
@@ -260,10 +265,12 @@ int pidring_active_children(struct pidring_process **ret_processes, size_t capac
 	size_t count = 0;
 
 	if (!ret_processes && capacity > 0)
-		return explain(-EINVAL, "pidring_active_children: ret_processes is NULL, but capacity is %zu", capacity);
+		return explain(-EINVAL, "pidring_active_children: ret_processes is NULL, but capacity is %zu",
+		               capacity);
 	family_enter();
 	family_reap(true);
-	TAILQ_FOREACH(process, &family.children, family_link) {
+	TAILQ_FOREACH(process, &family.children, family_link)
+	{
 		if (!process->has_handle)
 			continue;
 		if (count < capacity)

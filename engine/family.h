@@ -2,11 +2,12 @@
 /*
  * What a process has one of: itself, its parent, its children, and the lock that guards all process objects.
  *
- * There is one lock for all objects because its sections are short: no wait, no clone and no exec happens under it.
+ * There is one lock for all objects because its sections are short: no wait, no clone and no exec happens
+ * under it.
  *
- * A generation is a process in a line of forks: it grows with every fork, whoever made it. Objects remember the generation that
- * constructed them, which is what "another process's" means. Not getpid(): a child that is the init of a new PID namespace
- * may well have its parent's pid.
+ * A generation is a process in a line of forks: it grows with every fork, whoever made it. Objects remember
+ * the generation that constructed them, which is what "another process's" means. Not getpid(): a child that
+ * is the init of a new PID namespace may well have its parent's pid.
  */
 #ifndef PIDRING_FAMILY_H
 #define PIDRING_FAMILY_H
@@ -26,9 +27,9 @@ struct family {
 	bool is_child;                  /* a function target's process, or a plain fork of it */
 	unsigned constructed;           /* numbers used up */
 	size_t live_objects;
-	struct process_list children;  /* started here, not known to have ended */
+	struct process_list children; /* started here, not known to have ended */
 	size_t child_count;
-	struct process_list inherited; /* the original's children, in a fork */
+	struct process_list inherited;     /* the original's children, in a fork */
 	struct pidring_process *reap_next; /* where the next pass over the children goes on */
 	struct engine_list engines;
 	struct birth_slot_list slots;

@@ -33,7 +33,8 @@ static struct {
 	int64_t grace;
 	int64_t grace_deadline;
 	enum stage stage;
-	int64_t pass_limit; /* finalizers from this handle on were registered during the pass, and wait for the next one */
+	int64_t pass_limit; /* finalizers from this handle on were registered during the pass, and wait for
+	                       the next one */
 	pid_t thread;       /* that runs the exit function */
 } exiting = {
 	.finalizers = TAILQ_HEAD_INITIALIZER(exiting.finalizers),
@@ -61,8 +62,8 @@ static void insert(struct finalizer *finalizer)
 	struct finalizer *other;
 
 	TAILQ_FOREACH(other, &exiting.finalizers, link)
-		if (other->priority <= finalizer->priority)
-			break;
+	if (other->priority <= finalizer->priority)
+		break;
 	if (other)
 		TAILQ_INSERT_BEFORE(other, finalizer, link);
 	else
@@ -80,10 +81,9 @@ int64_t pidring_add_finalizer(void (*function)(void *argument), void *argument, 
 
 	family_enter();
 	int64_t handle = exiting.next_handle++;
-	*finalizer = (struct finalizer){ .handle = handle,
-					 .priority = priority,
-					 .function = function,
-					 .argument = argument };
+	*finalizer = (struct finalizer){
+		.handle = handle, .priority = priority, .function = function, .argument = argument
+	};
 	insert(finalizer);
 	family_leave();
 	return handle;
@@ -97,8 +97,8 @@ static bool take(int64_t handle, struct finalizer *ret_finalizer)
 
 	family_enter();
 	TAILQ_FOREACH(finalizer, &exiting.finalizers, link)
-		if (finalizer->handle == handle)
-			break;
+	if (finalizer->handle == handle)
+		break;
 	if (finalizer) {
 		found = true;
 		*ret_finalizer = *finalizer;
@@ -135,8 +135,8 @@ static bool take_next(int least_priority, struct finalizer *ret_finalizer)
 
 	family_enter();
 	TAILQ_FOREACH(finalizer, &exiting.finalizers, link)
-		if (finalizer->handle < exiting.pass_limit)
-			break;
+	if (finalizer->handle < exiting.pass_limit)
+		break;
 	if (finalizer && finalizer->priority >= least_priority) {
 		found = true;
 		*ret_finalizer = *finalizer;
@@ -176,8 +176,8 @@ static void signal_daemons(int signal_number)
 	family_enter();
 	family_reap(true);
 	TAILQ_FOREACH(process, &family.children, family_link)
-		if (process->daemon && process->pidfd >= 0)
-			sys_pidfd_send_signal(process->pidfd, signal_number);
+	if (process->daemon && process->pidfd >= 0)
+		sys_pidfd_send_signal(process->pidfd, signal_number);
 	exiting.grace_deadline = clock_deadline(exiting.grace);
 	family_leave();
 }
@@ -191,9 +191,10 @@ static void log_children(const char *format, bool daemons_only)
 	family_enter();
 	bool wanted = family.log != NULL;
 	TAILQ_FOREACH(process, &family.children, family_link)
-		count++;
+	count++;
 	char **names = wanted ? calloc(count + 1, sizeof *names) : NULL;
-	for (process = TAILQ_FIRST(&family.children); process && names; process = TAILQ_NEXT(process, family_link))
+	for (process = TAILQ_FIRST(&family.children); process && names;
+	     process = TAILQ_NEXT(process, family_link))
 		if (process->daemon || !daemons_only)
 			names[n++] = strdup(process->name);
 	family_leave();
@@ -219,8 +220,8 @@ static struct pidring_process *hold_child(bool daemon)
 	family_enter();
 	family_reap(true);
 	TAILQ_FOREACH(process, &family.children, family_link)
-		if (process->daemon == daemon)
-			break;
+	if (process->daemon == daemon)
+		break;
 	if (process) {
 		process->references++;
 		process->users++;

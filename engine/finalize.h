@@ -5,8 +5,8 @@
 
 #include <stdbool.h>
 
-/* Runs the exit function of this process, once. Called again by one of its own finalizers (through an exit call), it goes on
- * with what is left. */
+/* Runs the exit function of this process, once. Called again by one of its own finalizers (through an exit
+ * call), it goes on with what is left. */
 void exit_function(void);
 /* In a fork, with the family's lock held: nothing registered by the original runs here. */
 void finalizers_forget(void);

@@ -61,7 +61,8 @@ static const char *look_up_variable(char *const *envp, const char *name)
 	size_t length = strlen(name);
 
 	for (size_t i = 0; envp[i]; i++)
-		if (name_length(envp[i]) == length && memcmp(envp[i], name, length) == 0 && envp[i][length] == '=')
+		if (name_length(envp[i]) == length && memcmp(envp[i], name, length) == 0 &&
+		    envp[i][length] == '=')
 			return envp[i] + length + 1;
 	return NULL;
 }
@@ -106,7 +107,8 @@ static struct launch *new_with_environment(const struct settings *settings, size
 }
 
 /* Where a relative name is looked for: from the child's working directory. */
-static void from_working_directory(char *ret_path, size_t size, const struct settings *settings, const char *path)
+static void from_working_directory(char *ret_path, size_t size, const struct settings *settings,
+                                   const char *path)
 {
 	if (*path == '/' || !settings->working_directory)
 		snprintf(ret_path, size, "%s", path);
@@ -136,7 +138,8 @@ static int search_path(const struct settings *settings, const char *search, char
 	for (const char *element = search;; element++) {
 		size_t length = strcspn(element, ":");
 		int needed = length == 0 ? snprintf(ret_path, size, "./%s", settings->program)
-					 : snprintf(ret_path, size, "%.*s/%s", (int)length, element, settings->program);
+		                         : snprintf(ret_path, size, "%.*s/%s", (int)length, element,
+		                                    settings->program);
 
 		if (needed > 0 && (size_t)needed < size) {
 			int r = is_runnable(settings, ret_path);
@@ -161,7 +164,8 @@ int launch_new(struct launch **ret_launch, const struct settings *settings)
 	int r = 0;
 	if (strchr(settings->program, '/')) {
 		if (strlen(settings->program) >= PATH_MAX)
-			r = explain(-ENAMETOOLONG, "cannot run a program with a path of %zu bytes", strlen(settings->program));
+			r = explain(-ENAMETOOLONG, "cannot run a program with a path of %zu bytes",
+			            strlen(settings->program));
 		else
 			strcpy(launch->path, settings->program);
 	} else {
@@ -170,9 +174,11 @@ int launch_new(struct launch **ret_launch, const struct settings *settings)
 			search = "/bin:/usr/bin"; /* execvp(3) has the same */
 		r = search_path(settings, search, launch->path, PATH_MAX);
 		if (r == -EACCES)
-			explain(r, "cannot run '%s': it is in PATH, but may not be executed", settings->program);
+			explain(r, "cannot run '%s': it is in PATH, but may not be executed",
+			        settings->program);
 		else if (r < 0)
-			explain(r, "cannot run '%s': there is no such program in PATH (%s)", settings->program, search);
+			explain(r, "cannot run '%s': there is no such program in PATH (%s)",
+			        settings->program, search);
 	}
 	if (r < 0) {
 		free(launch);
@@ -194,7 +200,8 @@ static void read_script_interpreter(const char *head, size_t length, char *ret_i
 	snprintf(ret_interpreter, size, "%.*s", (int)(to - from), from);
 }
 
-static void read_elf_interpreter(int file, const char *head, size_t length, char *ret_interpreter, size_t size)
+static void read_elf_interpreter(int file, const char *head, size_t length, char *ret_interpreter,
+                                 size_t size)
 {
 	const Elf64_Ehdr *header = (const void *)head;
 
@@ -215,8 +222,8 @@ static void read_elf_interpreter(int file, const char *head, size_t length, char
 	}
 }
 
-bool launch_lacks_interpreter(const struct launch *launch, const struct settings *settings, char *ret_interpreter,
-			      size_t size)
+bool launch_lacks_interpreter(const struct launch *launch, const struct settings *settings,
+                              char *ret_interpreter, size_t size)
 {
 	char seen[PATH_MAX];
 	_Alignas(Elf64_Ehdr) char head[256];

@@ -6,16 +6,17 @@
 #include "options.h"
 
 struct launch {
-	char **envp; /* a snapshot: the caller may change its environment while an asynchronous start is under way */
+	char **envp; /* a snapshot: the caller may change its environment while an asynchronous start is under
+	                way */
 	char *path;
 };
 
 /* One allocation, for free(). -ENOENT, -EACCES: no such program in PATH. -ENOMEM. */
 int launch_new(struct launch **ret_launch, const struct settings *settings);
 
-/* After execve has said ENOENT: whether the file is there, and so its interpreter is missing, whose name is stored if it can be
- * read. */
-bool launch_lacks_interpreter(const struct launch *launch, const struct settings *settings, char *ret_interpreter,
-			      size_t size);
+/* After execve has said ENOENT: whether the file is there, and so its interpreter is missing, whose name is
+ * stored if it can be read. */
+bool launch_lacks_interpreter(const struct launch *launch, const struct settings *settings,
+                              char *ret_interpreter, size_t size);
 
 #endif

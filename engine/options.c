@@ -15,18 +15,19 @@ enum { LONGEST_STRING = 128 * 1024 };
 
 /* As clone3 treats clone_args: an older caller's struct is filled up with zeros, a newer one's may only have
  * zeros where we know nothing. */
-static int read_struct(void *ret_ours, size_t our_size, size_t least_size, const void *given, size_t given_size,
-		       const char *name)
+static int read_struct(void *ret_ours, size_t our_size, size_t least_size, const void *given,
+                       size_t given_size, const char *name)
 {
 	const unsigned char *bytes = given;
 
 	if (given_size < least_size)
-		return explain(-EINVAL, "%s: size is %zu, the smallest known is %zu; set .size = sizeof(struct %s)",
-			       name, given_size, least_size, name);
+		return explain(-EINVAL,
+		               "%s: size is %zu, the smallest known is %zu; set .size = sizeof(struct %s)",
+		               name, given_size, least_size, name);
 	for (size_t i = our_size; i < given_size; i++)
 		if (bytes[i] != 0)
-			return explain(-EINVAL, "%s: an option at offset %zu is newer than this library (%s)", name, i,
-				       pidring_version());
+			return explain(-EINVAL, "%s: an option at offset %zu is newer than this library (%s)",
+			               name, i, pidring_version());
 	memset(ret_ours, 0, our_size);
 	memcpy(ret_ours, given, given_size < our_size ? given_size : our_size);
 	return 0;
@@ -39,20 +40,22 @@ int options_read(struct pidring_options *ret_options, const struct pidring_optio
 		return 0;
 	}
 	return read_struct(ret_options, sizeof *ret_options, sizeof *ret_options, given, given->size,
-			   "pidring_options");
+	                   "pidring_options");
 }
 
-int engine_options_read(struct pidring_engine_options *ret_options, const struct pidring_engine_options *given)
+int engine_options_read(struct pidring_engine_options *ret_options,
+                        const struct pidring_engine_options *given)
 {
 	if (!given) {
 		*ret_options = (struct pidring_engine_options){ .size = sizeof *ret_options };
 		return 0;
 	}
 	int r = read_struct(ret_options, sizeof *ret_options, sizeof *ret_options, given, given->size,
-			    "pidring_engine_options");
+	                    "pidring_engine_options");
 	if (r < 0)
 		return r;
-	if ((int)ret_options->backend < PIDRING_BACKEND_AUTOMATIC || ret_options->backend > PIDRING_BACKEND_EPOLL)
+	if ((int)ret_options->backend < PIDRING_BACKEND_AUTOMATIC ||
+	    ret_options->backend > PIDRING_BACKEND_EPOLL)
 		return explain(-EINVAL, "pidring_open: there is no backend %d", (int)ret_options->backend);
 	return 0;
 }
@@ -62,8 +65,8 @@ int options_fill(void *ret_struct, const void *ours, size_t our_size, size_t lea
 	size_t size = *(const size_t *)ret_struct;
 
 	if (size < least_size)
-		return explain(-EINVAL, "size is %zu, the smallest known is %zu; set .size before the call", size,
-			       least_size);
+		return explain(-EINVAL, "size is %zu, the smallest known is %zu; set .size before the call",
+		               size, least_size);
 	memcpy(ret_struct, ours, size < our_size ? size : our_size);
 	*(size_t *)ret_struct = size;
 	return 0;
@@ -120,7 +123,8 @@ static int check_kind(const struct pidring_options *options)
 		return explain(-EINVAL, "libc_fork is an option of function targets, but argv is set");
 	for (size_t i = 0; !options->argv && i < sizeof programs_only / sizeof programs_only[0]; i++)
 		if (programs_only[i].set)
-			return explain(-EINVAL, "%s is an option of programs, but argv is not set", programs_only[i].name);
+			return explain(-EINVAL, "%s is an option of programs, but argv is not set",
+			               programs_only[i].name);
 	return 0;
 }
 
@@ -130,9 +134,11 @@ static int check_environment(const char *const *environment, const char *option,
 		const char *equals = strchr(environment[i], '=');
 
 		if (equals == environment[i] || !*environment[i])
-			return explain(-EINVAL, "%s[%zu] is '%s', which has no name", option, i, environment[i]);
+			return explain(-EINVAL, "%s[%zu] is '%s', which has no name", option, i,
+			               environment[i]);
 		if (!equals && !may_remove)
-			return explain(-EINVAL, "%s[%zu] is '%s', which has no '='", option, i, environment[i]);
+			return explain(-EINVAL, "%s[%zu] is '%s', which has no '='", option, i,
+			               environment[i]);
 	}
 	return check_strings(environment, option);
 }
@@ -142,8 +148,8 @@ static int check_stream(enum pidring_stream to, int descriptor, const char *name
 	if ((int)to < PIDRING_STREAM_DEFAULT || to > PIDRING_STREAM_DESCRIPTOR)
 		return explain(-EINVAL, "%s_to is %d, which is no place for a stream", name, (int)to);
 	if (to != PIDRING_STREAM_DESCRIPTOR && descriptor != 0)
-		return explain(-EINVAL, "%s_descriptor is %d, but %s_to is not PIDRING_STREAM_DESCRIPTOR", name, descriptor,
-			       name);
+		return explain(-EINVAL, "%s_descriptor is %d, but %s_to is not PIDRING_STREAM_DESCRIPTOR",
+		               name, descriptor, name);
 	if (to == PIDRING_STREAM_DESCRIPTOR && fcntl(descriptor, F_GETFD) < 0)
 		return explain(-EBADF, "%s_descriptor is %d, which is not open", name, descriptor);
 	return 0;
@@ -168,14 +174,16 @@ static int check_numbers(const struct pidring_options *options)
 	int descriptor = options->authkey_descriptor;
 
 	if (options->daemon < PIDRING_NO || options->daemon > PIDRING_YES)
-		return explain(-EINVAL, "daemon is %d, not PIDRING_INHERITED, PIDRING_YES or PIDRING_NO", options->daemon);
+		return explain(-EINVAL, "daemon is %d, not PIDRING_INHERITED, PIDRING_YES or PIDRING_NO",
+		               options->daemon);
 	if (options->death_signal < PIDRING_NONE || options->death_signal > SYS_SIGNALS)
 		return explain(-EINVAL, "death_signal is %d, which is no signal", options->death_signal);
 	if (descriptor != 0 && (descriptor < 3 || descriptor > HIGHEST_AUTHKEY_DESCRIPTOR))
 		return explain(-EINVAL, "authkey_descriptor is %d, not between 3 and %d", descriptor,
-			       HIGHEST_AUTHKEY_DESCRIPTOR);
+		               HIGHEST_AUTHKEY_DESCRIPTOR);
 	if (options->umask & ~(mode_t)0777)
-		return explain(-EINVAL, "umask is 0%o, which has more than permission bits", (unsigned)options->umask);
+		return explain(-EINVAL, "umask is 0%o, which has more than permission bits",
+		               (unsigned)options->umask);
 	if (options->umask && !options->set_umask)
 		return explain(-EINVAL, "umask is 0%o, but set_umask is not set", (unsigned)options->umask);
 	return 0;
@@ -263,10 +271,10 @@ int settings_new(struct settings **ret_settings, const struct pidring_options *o
 	settings->umask = options->umask;
 
 	bool copied = copy_string_option(&settings->program, program) &&
-		      copy_string_option(&settings->working_directory, options->working_directory) &&
-		      copy_strings_option(&settings->argv, options->argv) &&
-		      copy_strings_option(&settings->environment, options->environment) &&
-		      copy_strings_option(&settings->extra_environment, options->extra_environment);
+	              copy_string_option(&settings->working_directory, options->working_directory) &&
+	              copy_strings_option(&settings->argv, options->argv) &&
+	              copy_strings_option(&settings->environment, options->environment) &&
+	              copy_strings_option(&settings->extra_environment, options->extra_environment);
 	if (!copied) {
 		settings_free(settings);
 		return explain(-ENOMEM, "no memory for the options of a process");

@@ -29,15 +29,18 @@ struct settings {
 	mode_t umask;
 };
 
-/* Copies the caller's struct, which may be older or newer than ours, into *ret_options; all defaults if NULL. */
+/* Copies the caller's struct, which may be older or newer than ours, into *ret_options; all defaults if NULL.
+ */
 int options_read(struct pidring_options *ret_options, const struct pidring_options *given);
 int options_check(const struct pidring_options *options);
 int settings_new(struct settings **ret_settings, const struct pidring_options *options);
 void settings_free(struct settings *settings);
 
-int engine_options_read(struct pidring_engine_options *ret_options, const struct pidring_engine_options *given);
+int engine_options_read(struct pidring_engine_options *ret_options,
+                        const struct pidring_engine_options *given);
 
-/* The bytes of a struct that the caller's own version of it can hold: for structs that are filled. -EINVAL: none. */
+/* The bytes of a struct that the caller's own version of it can hold: for structs that are filled. -EINVAL:
+ * none. */
 int options_fill(void *ret_struct, const void *ours, size_t our_size, size_t least_size);
 
 #endif

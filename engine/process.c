@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The Process object: its life, and one function for each thing that can be done with it. Starting is in start.c. */
+/* The Process object: its life, its end, and what can be asked of it. Starting is in start.c, joining in
+ * join.c, names and other attributes in attributes.c. */
 #include "process.h"
 
 #include "clock.h"
@@ -9,7 +10,6 @@
 #include "sys/sys.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +41,7 @@ static struct pidring_process *allocate(enum process_kind kind)
 	return process;
 }
 
-static void wipe_authkey(struct pidring_process *process)
+void process_wipe_authkey(struct pidring_process *process)
 {
 	if (process->authkey)
 		explicit_bzero(process->authkey, process->authkey_length);
@@ -52,7 +52,7 @@ static void wipe_authkey(struct pidring_process *process)
 
 static void release(struct pidring_process *process)
 {
-	wipe_authkey(process);
+	process_wipe_authkey(process);
 	settings_free(process->settings);
 	free(process->launch);
 	free(process->parent_name);
@@ -104,7 +104,8 @@ static char *default_name(const struct pidring_process *process)
 		return NULL;
 	int at = snprintf(name, size, "%s", process->type_name);
 	for (size_t i = 0; i < process->identity_length; i++)
-		at += snprintf(name + at, size - (size_t)at, "%c%u", i == 0 ? '-' : ':', process->identity[i]);
+		at += snprintf(name + at, size - (size_t)at, "%c%u", i == 0 ? '-' : ':',
+		               process->identity[i]);
 	return name;
 }
 
@@ -130,9 +131,11 @@ static int inherit(struct pidring_process *process, const struct pidring_options
 	process->seen_generation = family.generation;
 	process->parent_pid = getpid();
 	process->user_data = options->user_data;
-	process->daemon = options->daemon == PIDRING_INHERITED ? current->daemon : options->daemon == PIDRING_YES;
+	process->daemon =
+		options->daemon == PIDRING_INHERITED ? current->daemon : options->daemon == PIDRING_YES;
 	process->parent_name = strdup(current->name);
-	process->type_name = strdup(options->type_name && *options->type_name ? options->type_name : "Process");
+	process->type_name =
+		strdup(options->type_name && *options->type_name ? options->type_name : "Process");
 	if (!process->parent_name || !process->type_name || !copy_identity(process, number))
 		return -ENOMEM;
 	process->name = options->name && *options->name ? strdup(options->name) : default_name(process);
@@ -142,7 +145,7 @@ static int inherit(struct pidring_process *process, const struct pidring_options
 }
 
 int pidring_process_new(struct pidring_process **ret_process, struct pidring *engine,
-			const struct pidring_options *options)
+                        const struct pidring_options *options)
 {
 	struct pidring_options read;
 	struct settings *settings = NULL;
@@ -152,7 +155,8 @@ int pidring_process_new(struct pidring_process **ret_process, struct pidring *en
 	family_leave();
 
 	if (!ret_process || !engine)
-		return explain(-EINVAL, "pidring_process_new: %s is NULL", ret_process ? "engine" : "ret_process");
+		return explain(-EINVAL, "pidring_process_new: %s is NULL",
+		               ret_process ? "engine" : "ret_process");
 	int r = options_read(&read, options);
 	if (r == 0)
 		r = options_check(&read);
@@ -225,29 +229,29 @@ void process_unreference(struct pidring_process *process)
 	release(process);
 }
 
-/* Enters the family and looks at the object as this process sees it. */
-static void enter(struct pidring_process *process)
+void process_enter(struct pidring_process *process)
 {
 	family_enter();
 	process_localize(process);
 }
 
-static int null_process(const char *function)
+int explain_null(const char *function)
 {
 	return explain(-EINVAL, "%s: process is NULL", function);
 }
 
-static int closed_process(const struct pidring_process *process)
+int explain_closed(const struct pidring_process *process)
 {
 	return explain(-EBADF, "process '%s' is closed", process->name);
 }
 
-static int foreign_process(const struct pidring_process *process, const char *what)
+int explain_foreign(const struct pidring_process *process, const char *what)
 {
-	return explain(-ECHILD, "process '%s' cannot be %s here: it is not a child of this process", process->name, what);
+	return explain(-ECHILD, "process '%s' cannot be %s here: it is not a child of this process",
+	               process->name, what);
 }
 
-static int not_started(const struct pidring_process *process)
+int explain_not_started(const struct pidring_process *process)
 {
 	return explain(-ESRCH, "process '%s' has not been started", process->name);
 }
@@ -317,10 +321,10 @@ static int foreign_has_ended(const struct pidring_process *process)
 int pidring_process_close(struct pidring_process *process)
 {
 	if (!process)
-		return null_process("pidring_process_close");
+		return explain_null("pidring_process_close");
 	if (process->kind == PROCESS_MAIN)
 		return 0;
-	enter(process);
+	process_enter(process);
 	if (process->closed || process == family.current) {
 		family_leave();
 		return 0;
@@ -346,7 +350,7 @@ void pidring_process_free(struct pidring_process *process)
 {
 	if (!process || process->kind != PROCESS_CHILD)
 		return;
-	enter(process);
+	process_enter(process);
 	if (process == family.current) {
 		family_leave();
 		return;
@@ -368,231 +372,23 @@ void pidring_process_free(struct pidring_process *process)
 	family_leave();
 }
 
-/* --- joining --- */
-
-/* The parent's end: nothing is reaped. */
-static int join_parent(struct pidring_process *process, int64_t timeout)
-{
-	int pidfd = process->pidfd;
-
-	if (pidfd < 0)
-		return 0;
-	int r = watch_sentinel(pidfd, clock_deadline(timeout));
-	return r > 0 ? 0 : r < 0 ? r : -ETIMEDOUT;
-}
-
-/* With the lock held: why it cannot be joined. */
-static int check_join(const struct pidring_process *process)
-{
-	if (process->kind == PROCESS_PARENT)
-		return 0;
-	if (process->closed)
-		return closed_process(process);
-	if (!process_is_ours(process))
-		return foreign_process(process, "joined");
-	if (process->state == PROCESS_INITIAL || process->state == PROCESS_STARTING)
-		return not_started(process);
-	return 0;
-}
-
-/* Waits without the lock; the users keep the pidfd. Returns 0 when it has ended. */
-static int wait_for_end(struct pidring_process *process, int64_t deadline)
-{
-	int pidfd = process->pidfd;
-	bool ended = false;
-	int r = 0;
-
-	process->references++;
-	process->users++;
-	while (!ended && r == 0) {
-		family_leave();
-		r = watch_sentinel(pidfd, deadline);
-		family_enter();
-		ended = process_look(process);
-		if (ended || r < 0)
-			break;
-		if (r == 0) {
-			r = -ETIMEDOUT;
-			break;
-		}
-		/* It has ended, but the kernel does not hand it out: a tracer looks at it first (ptrace(2)). */
-		family_leave();
-		poll(NULL, 0, 1);
-		family_enter();
-		r = 0;
-	}
-	process->users--;
-	process_release_pidfd(process);
-	process_unreference(process);
-	return ended ? 0 : r;
-}
-
-static int join(struct pidring_process *process, int64_t deadline)
-{
-	int r = check_join(process);
-
-	if (r < 0 || process->state == PROCESS_ENDED)
-		return r;
-	if (deadline == 0) {
-		if (process_look(process))
-			return 0;
-		return explain(-ETIMEDOUT, "process '%s' is still running", process->name);
-	}
-	r = wait_for_end(process, deadline);
-	return r == -ETIMEDOUT ? explain(r, "the process was still running when the time-out was over") : r;
-}
-
-int pidring_process_join(struct pidring_process *process, int64_t timeout)
-{
-	if (!process)
-		return null_process("pidring_process_join");
-	if (process->kind == PROCESS_PARENT)
-		return join_parent(process, timeout);
-	enter(process);
-	int r = join(process, clock_deadline(timeout));
-	family_leave();
-	return r;
-}
-
-/* join_all works through the list, so children of the parent kind wait on their sentinel without the lock. */
-static int join_one_of_many(struct pidring_process *process, int64_t deadline)
-{
-	if (process->kind == PROCESS_PARENT)
-		return join_parent(process, clock_remaining(deadline));
-	enter(process);
-	int r = join(process, deadline);
-	family_leave();
-	return r;
-}
-
-int pidring_join_all(struct pidring_process *const *processes, size_t count, int64_t timeout)
-{
-	int64_t deadline = clock_deadline(timeout);
-	int result = 0;
-
-	if (!processes && count > 0)
-		return explain(-EINVAL, "pidring_join_all: processes is NULL, but count is %zu", count);
-	for (size_t i = 0; i < count; i++) {
-		if (!processes[i])
-			return explain(-EINVAL, "pidring_join_all: processes[%zu] is NULL", i);
-		enter(processes[i]);
-		int r = check_join(processes[i]);
-		family_leave();
-		if (r < 0)
-			return r;
-	}
-	for (size_t i = 0; i < count; i++) {
-		/* Past the deadline the rest is still looked at once. */
-		int r = join_one_of_many(processes[i], result == 0 ? deadline : 0);
-		if (r < 0 && r != -ETIMEDOUT)
-			return r;
-		if (r < 0)
-			result = r;
-	}
-	return result;
-}
-
-/* --- waiting for any --- */
-
-/* With the lock held: takes the process's descriptor for the wait. */
-static int hold_for_wait(struct pidring_process *process, int *ret_descriptor)
-{
-	process_localize(process);
-	if (process->closed && process->kind != PROCESS_PARENT)
-		return closed_process(process);
-	if (process->pidfd < 0)
-		return not_started(process);
-	process->references++;
-	process->users++;
-	*ret_descriptor = process->pidfd;
-	return 0;
-}
-
-static void let_go_of(struct pidring_process *process)
-{
-	process->users--;
-	process_release_pidfd(process);
-	process_unreference(process);
-}
-
-static int hold_items(struct pidring_wait_item *items, size_t count, struct pollfd *polls, size_t *ret_held)
-{
-	for (*ret_held = 0; *ret_held < count; ++*ret_held) {
-		struct pidring_wait_item *item = &items[*ret_held];
-		int descriptor = item->descriptor;
-		int r = item->process ? hold_for_wait(item->process, &descriptor) : 0;
-
-		if (r < 0)
-			return r;
-		if (descriptor < 0)
-			return explain(-EBADF, "pidring_wait_any: items[%zu].descriptor is %d", *ret_held, descriptor);
-		polls[*ret_held] = (struct pollfd){ .fd = descriptor, .events = POLLIN };
-	}
-	return 0;
-}
-
-static int mark_ready(struct pidring_wait_item *items, size_t count, const struct pollfd *polls)
-{
-	int ready = 0;
-
-	for (size_t i = 0; i < count; i++)
-		if (polls[i].revents & POLLNVAL)
-			return explain(-EBADF, "pidring_wait_any: items[%zu].descriptor is %d, which is not open", i,
-				       polls[i].fd);
-	for (size_t i = 0; i < count; i++) {
-		items[i].ready = polls[i].revents != 0;
-		ready += items[i].ready;
-	}
-	return ready;
-}
-
-int pidring_wait_any(struct pidring_wait_item *items, size_t count, int64_t timeout)
-{
-	int64_t deadline = clock_deadline(timeout);
-	size_t held = 0;
-
-	if (!items && count > 0)
-		return explain(-EINVAL, "pidring_wait_any: items is NULL, but count is %zu", count);
-	if (count == 0 && timeout == PIDRING_FOREVER)
-		return explain(-EINVAL, "pidring_wait_any: nothing to wait for, and for ever");
-
-	struct pollfd *polls = calloc(count + 1, sizeof *polls);
-	if (!polls)
-		return explain(-ENOMEM, "no memory to wait for %zu items", count);
-	family_enter();
-	int r = hold_items(items, count, polls, &held);
-	family_leave();
-	if (r == 0)
-		r = watch_sentinels(polls, count, deadline);
-	if (r == -EINVAL)
-		r = explain(r, "pidring_wait_any: %zu items are more than the limit of descriptors", count);
-	if (r >= 0)
-		r = mark_ready(items, count, polls);
-	family_enter();
-	for (size_t i = 0; i < held; i++)
-		if (items[i].process)
-			let_go_of(items[i].process);
-	family_leave();
-	free(polls);
-	return r;
-}
-
 /* --- signals and questions --- */
 
 int pidring_process_signal(struct pidring_process *process, int signal_number)
 {
 	if (!process)
-		return null_process("pidring_process_signal");
+		return explain_null("pidring_process_signal");
 	if (process->kind == PROCESS_PARENT)
 		return explain(-EPERM, "the parent process is not signalled");
-	enter(process);
+	process_enter(process);
 	int r = 0;
 	if (process->closed)
-		r = closed_process(process);
+		r = explain_closed(process);
 	else if (process->pidfd < 0)
-		r = not_started(process);
+		r = explain_not_started(process);
 	else
-		/* Under the lock: close() in another thread cannot give the number to a stranger meanwhile. */
+		/* Under the lock: close() in another thread cannot give the number to a stranger meanwhile.
+		 */
 		r = sys_pidfd_send_signal(process->pidfd, signal_number);
 	if (r == -ESRCH && process->pidfd >= 0)
 		r = 0;
@@ -615,17 +411,17 @@ int pidring_process_kill(struct pidring_process *process)
 int pidring_process_is_alive(struct pidring_process *process)
 {
 	if (!process)
-		return null_process("pidring_process_is_alive");
+		return explain_null("pidring_process_is_alive");
 	if (process->kind == PROCESS_PARENT)
-		return join_parent(process, 0) == -ETIMEDOUT;
-	enter(process);
+		return process_join_parent(process, 0) == -ETIMEDOUT;
+	process_enter(process);
 	int r;
 	if (process->closed)
-		r = closed_process(process);
+		r = explain_closed(process);
 	else if (process == family.current)
 		r = 1;
 	else if (!process_is_ours(process))
-		r = foreign_process(process, "tested");
+		r = explain_foreign(process, "tested");
 	else
 		r = process->state == PROCESS_STARTED && !process_look(process);
 	family_leave();
@@ -635,15 +431,15 @@ int pidring_process_is_alive(struct pidring_process *process)
 pid_t pidring_process_pid(struct pidring_process *process)
 {
 	if (!process)
-		return null_process("pidring_process_pid");
-	enter(process);
+		return explain_null("pidring_process_pid");
+	process_enter(process);
 	pid_t pid = process->pid;
 	if (process == family.current)
 		pid = getpid();
 	else if (process->closed && process->kind == PROCESS_CHILD)
-		pid = closed_process(process);
+		pid = explain_closed(process);
 	else if (pid == 0)
-		pid = not_started(process);
+		pid = explain_not_started(process);
 	family_leave();
 	return pid;
 }
@@ -651,13 +447,13 @@ pid_t pidring_process_pid(struct pidring_process *process)
 int pidring_process_sentinel(struct pidring_process *process)
 {
 	if (!process)
-		return null_process("pidring_process_sentinel");
-	enter(process);
+		return explain_null("pidring_process_sentinel");
+	process_enter(process);
 	int r = process->pidfd;
 	if (process->closed)
-		r = closed_process(process);
+		r = explain_closed(process);
 	else if (r < 0)
-		r = not_started(process);
+		r = explain_not_started(process);
 	family_leave();
 	return r;
 }
@@ -666,7 +462,7 @@ int pidring_process_sentinel(struct pidring_process *process)
 static int look_at_end(struct pidring_process *process)
 {
 	if (process->closed)
-		return closed_process(process);
+		return explain_closed(process);
 	if (!process_look(process))
 		return explain(-EAGAIN, "the exit code of process '%s' is not known yet", process->name);
 	return 0;
@@ -675,13 +471,14 @@ static int look_at_end(struct pidring_process *process)
 int pidring_process_exit_code(struct pidring_process *process, int *ret_code)
 {
 	if (!process)
-		return null_process("pidring_process_exit_code");
+		return explain_null("pidring_process_exit_code");
 	if (!ret_code)
 		return explain(-EINVAL, "pidring_process_exit_code: ret_code is NULL");
-	enter(process);
+	process_enter(process);
 	int r = look_at_end(process);
 	if (r == 0 && !process->record.known)
-		r = explain(-ENODATA, "process '%s' was reaped by somebody else: its exit code is lost", process->name);
+		r = explain(-ENODATA, "process '%s' was reaped by somebody else: its exit code is lost",
+		            process->name);
 	if (r == 0)
 		*ret_code = process->record.code;
 	family_leave();
@@ -691,13 +488,14 @@ int pidring_process_exit_code(struct pidring_process *process, int *ret_code)
 int pidring_process_exit_record(struct pidring_process *process, struct pidring_exit_record *ret_record)
 {
 	if (!process)
-		return null_process("pidring_process_exit_record");
+		return explain_null("pidring_process_exit_record");
 	if (!ret_record)
 		return explain(-EINVAL, "pidring_process_exit_record: ret_record is NULL");
-	enter(process);
+	process_enter(process);
 	int r = look_at_end(process);
 	if (r == 0)
-		r = options_fill(ret_record, &process->record, sizeof process->record, sizeof process->record);
+		r = options_fill(ret_record, &process->record, sizeof process->record,
+		                 sizeof process->record);
 	family_leave();
 	return r;
 }
@@ -705,10 +503,10 @@ int pidring_process_exit_record(struct pidring_process *process, struct pidring_
 int pidring_process_failure(struct pidring_process *process, struct pidring_failure *ret_failure)
 {
 	if (!process)
-		return null_process("pidring_process_failure");
+		return explain_null("pidring_process_failure");
 	if (!ret_failure)
 		return explain(-EINVAL, "pidring_process_failure: ret_failure is NULL");
-	enter(process);
+	process_enter(process);
 	int r = process->failure.step == PIDRING_STEP_NONE ? -ENODATA : 0;
 	if (r == 0)
 		*ret_failure = process->failure;
@@ -722,7 +520,7 @@ enum pidring_birth pidring_process_birth(struct pidring_process *process)
 {
 	if (!process)
 		return PIDRING_BIRTH_NONE;
-	enter(process);
+	process_enter(process);
 	enum pidring_birth birth = process->birth;
 	family_leave();
 	return birth;
@@ -731,15 +529,16 @@ enum pidring_birth pidring_process_birth(struct pidring_process *process)
 int pidring_process_run(struct pidring_process *process, int *ret_code)
 {
 	if (!process)
-		return null_process("pidring_process_run");
-	enter(process);
+		return explain_null("pidring_process_run");
+	process_enter(process);
 	int r = 0;
 	if (process->closed)
-		r = closed_process(process);
+		r = explain_closed(process);
 	else if (process->kind != PROCESS_CHILD || process->state != PROCESS_INITIAL)
 		r = explain(-EINVAL, "process '%s' cannot be run here: it has been started", process->name);
 	else if (process->settings->program)
-		r = explain(-EINVAL, "process '%s' cannot be run here: its target is a program", process->name);
+		r = explain(-EINVAL, "process '%s' cannot be run here: its target is a program",
+		            process->name);
 	int (*target)(void *) = r == 0 ? process->settings->target : NULL;
 	void *argument = r == 0 ? process->settings->argument : NULL;
 	family_leave();
@@ -749,154 +548,5 @@ int pidring_process_run(struct pidring_process *process, int *ret_code)
 	int code = target ? target(argument) : 0;
 	if (ret_code)
 		*ret_code = code;
-	return 0;
-}
-
-/* --- attributes --- */
-
-static int check_buffer(const void *buffer, size_t size, const char *function)
-{
-	if (buffer || size == 0)
-		return 0;
-	return explain(-EINVAL, "%s: the buffer is NULL, but its size is %zu", function, size);
-}
-
-int pidring_process_name(struct pidring_process *process, char *buffer, size_t size)
-{
-	if (!process)
-		return null_process("pidring_process_name");
-	int r = check_buffer(buffer, size, "pidring_process_name");
-	if (r < 0)
-		return r;
-	enter(process);
-	r = snprintf(buffer, size, "%s", process->name);
-	family_leave();
-	return r;
-}
-
-int pidring_process_set_name(struct pidring_process *process, const char *name)
-{
-	if (!process)
-		return null_process("pidring_process_set_name");
-	if (!name)
-		return explain(-EINVAL, "pidring_process_set_name: name is NULL");
-	char *copy = strdup(name);
-	if (!copy)
-		return explain(-ENOMEM, "no memory for a name");
-	enter(process);
-	char *old = process->name;
-	process->name = copy;
-	family_leave();
-	free(old);
-	return 0;
-}
-
-int pidring_process_identity(struct pidring_process *process, unsigned *ret_numbers, size_t capacity)
-{
-	if (!process)
-		return null_process("pidring_process_identity");
-	int r = check_buffer(ret_numbers, capacity, "pidring_process_identity");
-	if (r < 0)
-		return r;
-	/* Set at construction, for good: no lock needed. */
-	for (size_t i = 0; i < process->identity_length && i < capacity; i++)
-		ret_numbers[i] = process->identity[i];
-	return (int)process->identity_length;
-}
-
-pid_t pidring_process_parent_pid(struct pidring_process *process)
-{
-	return process ? process->parent_pid : null_process("pidring_process_parent_pid");
-}
-
-int pidring_process_daemon(struct pidring_process *process)
-{
-	if (!process)
-		return null_process("pidring_process_daemon");
-	enter(process);
-	int r = process->daemon;
-	family_leave();
-	return r;
-}
-
-int pidring_process_set_daemon(struct pidring_process *process, bool daemon)
-{
-	if (!process)
-		return null_process("pidring_process_set_daemon");
-	if (process->kind == PROCESS_PARENT)
-		return explain(-EPERM, "the parent process's daemon flag is its own");
-	enter(process);
-	int r = 0;
-	if (process->closed)
-		r = closed_process(process);
-	else if (process != family.current && process->state != PROCESS_INITIAL)
-		r = explain(-EALREADY, "process '%s' has already been started", process->name);
-	else
-		process->daemon = daemon;
-	family_leave();
-	return r;
-}
-
-int pidring_process_authkey(struct pidring_process *process, void *ret_key, size_t capacity)
-{
-	if (!process)
-		return null_process("pidring_process_authkey");
-	int r = check_buffer(ret_key, capacity, "pidring_process_authkey");
-	if (r < 0)
-		return r;
-	if (process->kind == PROCESS_PARENT)
-		return explain(-ENOKEY, "the parent process's auth key is not known here");
-	enter(process);
-	r = process == family.current ? family_ensure_authkey() : 0;
-	size_t length = process->authkey_length;
-	if (r == 0 && length > 0 && capacity > 0)
-		memcpy(ret_key, process->authkey, length < capacity ? length : capacity);
-	family_leave();
-	return r < 0 ? r : (int)length;
-}
-
-enum { LONGEST_AUTHKEY = 65536 };
-
-int pidring_process_set_authkey(struct pidring_process *process, const void *key, size_t length)
-{
-	if (!process)
-		return null_process("pidring_process_set_authkey");
-	if (process->kind == PROCESS_PARENT)
-		return explain(-EPERM, "the parent process's auth key cannot be set");
-	int r = check_buffer(key, length, "pidring_process_set_authkey");
-	if (r < 0)
-		return r;
-	if (length > LONGEST_AUTHKEY)
-		return explain(-E2BIG, "an auth key of %zu bytes is longer than %d", length, LONGEST_AUTHKEY);
-	unsigned char *copy = malloc(length + 1);
-	if (!copy)
-		return explain(-ENOMEM, "no memory for an auth key");
-	if (length > 0)
-		memcpy(copy, key, length);
-	enter(process);
-	wipe_authkey(process);
-	process->authkey = copy;
-	process->authkey_length = length;
-	family_leave();
-	return 0;
-}
-
-void *pidring_process_user_data(struct pidring_process *process)
-{
-	if (!process)
-		return NULL;
-	enter(process);
-	void *user_data = process->user_data;
-	family_leave();
-	return user_data;
-}
-
-int pidring_process_set_user_data(struct pidring_process *process, void *user_data)
-{
-	if (!process)
-		return null_process("pidring_process_set_user_data");
-	enter(process);
-	process->user_data = user_data;
-	family_leave();
 	return 0;
 }

@@ -32,8 +32,8 @@ enum {
 	EVENT_EXITED = 1 << 2,
 };
 
-/* One thing that an engine watches for a process. It holds a reference to the process from when it is queued until it
- * is reported or taken back. */
+/* One thing that an engine watches for a process. It holds a reference to the process from when it is queued
+ * until it is reported or taken back. */
 struct process_watch {
 	struct watch_item item;
 	struct pidring_process *process;
@@ -49,7 +49,7 @@ struct pidring_process {
 	enum process_kind kind;
 	enum process_state state;
 	bool closed;
-	bool has_handle; /* the caller has not freed it yet */
+	bool has_handle;     /* the caller has not freed it yet */
 	unsigned references; /* handle, list of children, watches, calls under way */
 	unsigned users;      /* calls under way that need the pidfd */
 	uint64_t generation; /* of the process that constructed it (family.h) */
@@ -72,15 +72,15 @@ struct pidring_process {
 	int64_t start_time;
 	struct pidring_exit_record record;
 	struct pidring_failure failure;
-	struct birth_slot *slot; /* an asynchronous start that is not settled */
-	bool told;                /* how it went */
-	struct launch *launch;   /* with the slot */
+	struct birth_slot *slot;        /* an asynchronous start that is not settled */
+	bool told;                      /* how it went */
+	struct launch *launch;          /* with the slot */
 	struct taken_descriptors taken; /* with the slot */
 	/* With the slot, as its child looks at them in the shared table; -1: none. */
 	int authkey_memfd, parent_pidfd;
 
-	struct pidring *engine;   /* NULL: closed */
-	bool counted;             /* its end is still outstanding in the engine */
+	struct pidring *engine; /* NULL: closed */
+	bool counted;           /* its end is still outstanding in the engine */
 	unsigned pending_events;
 	struct process_watch exit_watch, birth_watch;
 	TAILQ_ENTRY(pidring_process) engine_link, event_link;
@@ -104,6 +104,22 @@ void process_settle(struct pidring_process *process);
 void process_localize(struct pidring_process *process);
 /* The signal that goes out when its parent ends; 0: none. */
 int process_death_signal(const struct pidring_process *process);
+
+/* --- without the lock --- */
+
+/* Enters the family, and looks at the object as this process sees it. */
+void process_enter(struct pidring_process *process);
+/* The parent's end: nothing is reaped. */
+int process_join_parent(struct pidring_process *process, int64_t timeout);
+
+/* --- what is wrong with a call; each explains it and returns its error --- */
+
+int explain_null(const char *function);                                       /* -EINVAL */
+int explain_closed(const struct pidring_process *process);                    /* -EBADF */
+int explain_foreign(const struct pidring_process *process, const char *what); /* -ECHILD */
+int explain_not_started(const struct pidring_process *process);               /* -ESRCH */
+
+void process_wipe_authkey(struct pidring_process *process);
 
 /* Main and parent objects. NULL: no memory. */
 struct pidring_process *process_new_special(enum process_kind kind, const char *name, pid_t pid, int pidfd);

@@ -2,8 +2,8 @@
 /*
  * Starting: checks, preparation, birth, and the answer.
  *
- * A start that fails leaves the object as it was: whatever has been made on the way is undone, a child that could not run its program is
- * reaped before the call returns.
+ * A start that fails leaves the object as it was: whatever has been made on the way is undone, a child that
+ * could not run its program is reaped before the call returns.
  */
 #include "authkey.h"
 #include "birth/birth.h"
@@ -88,7 +88,9 @@ static int explain_exec(struct pidring_process *process, enum pidring_step *step
 		return explain(error, "cannot run '%s': its interpreter '%s' is missing", path, interpreter);
 	}
 	if (error == -ENOEXEC)
-		return explain(error, "cannot run '%s': it is no program for this machine, and no script with #!", path);
+		return explain(error,
+		               "cannot run '%s': it is no program for this machine, and no script with #!",
+		               path);
 	return explain(error, "cannot run '%s': %s", path, strerror(-error));
 }
 
@@ -103,12 +105,12 @@ static int explain_child_failure(struct pidring_process *process, struct pidring
 		explain_exec(process, &step, error);
 		break;
 	case PIDRING_STEP_WORKING_DIRECTORY:
-		explain(error, "cannot run '%s' in '%s': %s", process->launch->path, process->settings->working_directory,
-			strerror(-error));
+		explain(error, "cannot run '%s' in '%s': %s", process->launch->path,
+		        process->settings->working_directory, strerror(-error));
 		break;
 	default:
 		explain(error, "cannot run '%s': its %s: %s", process->launch->path, pidring_step_name(step),
-			strerror(-error));
+		        strerror(-error));
 	}
 	return fail(ret_failure, step, error);
 }
@@ -124,10 +126,12 @@ static int check_start(struct pidring_process *process)
 	if (!process_is_ours(process))
 		return explain(-ECHILD, "process '%s' was not constructed by this process", process->name);
 	if (family.current->daemon)
-		return explain(-EPERM, "process '%s' cannot be started: daemons are not allowed to have children",
-			       process->name);
+		return explain(-EPERM,
+		               "process '%s' cannot be started: daemons are not allowed to have children",
+		               process->name);
 	if (!process->engine)
-		return explain(-ESHUTDOWN, "process '%s' cannot be started: its engine was closed", process->name);
+		return explain(-ESHUTDOWN, "process '%s' cannot be started: its engine was closed",
+		               process->name);
 	return 0;
 }
 
@@ -219,7 +223,8 @@ static int prepare_slot(struct pidring_process *process)
 	slot->plan.path = process->launch->path;
 	slot->plan.argv = settings->argv;
 	slot->plan.envp = process->launch->envp;
-	return descriptors_place(&slot->plan, settings, process->authkey_memfd, &engine->low, &process->taken);
+	return descriptors_place(&slot->plan, settings, process->authkey_memfd, &engine->low,
+	                         &process->taken);
 }
 
 static void close_descriptor(int *descriptor)
@@ -259,7 +264,8 @@ static int prepare_program(struct start *start)
 	if (r == 0)
 		r = prepare_authkey(process);
 	if (r == 0)
-		r = process->engine ? prepare_slot(process) : explain(-ESHUTDOWN, "the engine was closed during a start");
+		r = process->engine ? prepare_slot(process)
+		                    : explain(-ESHUTDOWN, "the engine was closed during a start");
 	family_leave();
 	return r < 0 ? fail(&start->failure, PIDRING_STEP_PREPARE, r) : 0;
 }
@@ -332,8 +338,9 @@ static void bear(void *argument)
 		bear_function(start);
 }
 
-/* The kernel sends the death signal when the *thread* that created the child ends, so a thread that may end before the process leaves
- * it to the keeper. The main thread ends with the process (unless it calls pthread_exit). */
+/* The kernel sends the death signal when the *thread* that created the child ends, so a thread that may end
+ * before the process leaves it to the keeper. The main thread ends with the process (unless it calls
+ * pthread_exit). */
 static bool needs_keeper(const struct pidring_process *process)
 {
 	return process_death_signal(process) != 0 && sys_thread_id() != getpid();
@@ -361,7 +368,7 @@ static int give_birth(struct start *start)
 	if (start->result == 0)
 		return 0;
 	explain(start->result, "cannot create a child for %s: %s",
-		is_program(process) ? process->settings->program : "a function", strerror(-start->result));
+	        is_program(process) ? process->settings->program : "a function", strerror(-start->result));
 	return fail(&start->failure, PIDRING_STEP_CLONE, start->result);
 }
 
@@ -460,7 +467,8 @@ void process_settle(struct pidring_process *process)
 		return;
 	if (!process->told)
 		tell(process);
-	/* While the kernel still has the slot in a watch, its descriptor may not be closed: this comes by again. */
+	/* While the kernel still has the slot in a watch, its descriptor may not be closed: this comes by
+	 * again. */
 	if (engine_unwatch(process, &process->birth_watch))
 		release_slot(process);
 }

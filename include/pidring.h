@@ -76,7 +76,7 @@ extern "C" {
  */
 
 #if defined(__GNUC__)
-#define PIDRING_PUBLIC __attribute__((visibility("default")))
+#define PIDRING_PUBLIC   __attribute__((visibility("default")))
 #define PIDRING_NORETURN __attribute__((noreturn))
 #else
 #define PIDRING_PUBLIC
@@ -93,8 +93,8 @@ extern "C" {
 #define PIDRING_NONE (-1)
 /* The three states of an option that is inherited unless it is set. `true` and PIDRING_YES are the same. */
 #define PIDRING_INHERITED 0
-#define PIDRING_YES 1
-#define PIDRING_NO (-1)
+#define PIDRING_YES       1
+#define PIDRING_NO        (-1)
 /* The priority of a finalizer that does not run at exit. */
 #define PIDRING_NO_PRIORITY INT_MIN
 
@@ -113,8 +113,8 @@ PIDRING_PUBLIC const char *pidring_version(void);
  * =============
  *
  * An engine watches the processes that are started through it and hands out what happened to them as
- * events. A program may have several. Joining and asking does not need events, and the other way round: use either,
- * or both.
+ * events. A program may have several. Joining and asking does not need events, and the other way round: use
+ * either, or both.
  */
 
 /* How an engine learns what happens. */
@@ -126,12 +126,12 @@ enum pidring_backend {
 
 /* How a child came to be. */
 enum pidring_birth {
-	PIDRING_BIRTH_NONE = 0,          /* not started yet */
-	PIDRING_BIRTH_CLONE_VM = 1,      /* program: clone3 with shared memory, the caller goes on meanwhile */
-	PIDRING_BIRTH_CLONE_VFORK = 2,   /* program: clone with shared memory, the caller suspended */
-	PIDRING_BIRTH_FORK_EXEC = 3,     /* program: libc's fork(), pidfd_open, exec */
-	PIDRING_BIRTH_CLONE = 4,         /* function: clone3, repaired to be a fork */
-	PIDRING_BIRTH_FORK = 5,          /* function: libc's fork(), held at a gate until its pidfd is open */
+	PIDRING_BIRTH_NONE = 0,        /* not started yet */
+	PIDRING_BIRTH_CLONE_VM = 1,    /* program: clone3 with shared memory, the caller goes on meanwhile */
+	PIDRING_BIRTH_CLONE_VFORK = 2, /* program: clone with shared memory, the caller suspended */
+	PIDRING_BIRTH_FORK_EXEC = 3,   /* program: libc's fork(), pidfd_open, exec */
+	PIDRING_BIRTH_CLONE = 4,       /* function: clone3, repaired to be a fork */
+	PIDRING_BIRTH_FORK = 5,        /* function: libc's fork(), held at a gate until its pidfd is open */
 };
 
 struct pidring_engine_options {
@@ -140,15 +140,15 @@ struct pidring_engine_options {
 	/* PIDRING_BACKEND=uring or =epoll in the environment goes before this. */
 	enum pidring_backend backend;
 
-	/* How many descriptors the process should be able to have open: each running child takes one. The soft
-	 * limit is raised if it is lower (programs that are started get the old one back); -EMFILE if
+	/* How many descriptors the process should be able to have open: each running child takes one. The
+	 * soft limit is raised if it is lower (programs that are started get the old one back); -EMFILE if
 	 * the hard limit forbids it. 0: leave the limit alone. */
 	uint64_t descriptors;
 };
 
 /*
- * Opens an engine and stores it in *ret_engine, which the caller ends with pidring_close. `options` may be NULL. Takes at
- * most ten descriptors, all close-on-exec.
+ * Opens an engine and stores it in *ret_engine, which the caller ends with pidring_close. `options` may be
+ * NULL. Takes at most ten descriptors, all close-on-exec.
  *
  *   -EINVAL   ret_engine is NULL; options->size or options->backend is none that this version knows;
  *             PIDRING_BACKEND is neither "uring" nor "epoll", or PIDRING_CLONE neither "vfork" nor "fork"
@@ -161,80 +161,84 @@ struct pidring_engine_options {
 PIDRING_PUBLIC int pidring_open(struct pidring **ret_engine, const struct pidring_engine_options *options);
 
 /*
- * Closes the engine and releases it. Its processes are not touched: they run on, their objects can still be joined,
- * signalled, asked and freed; only their events are gone, and one that was not started yet can no longer be. NULL is
- * allowed. Not to be called while another thread uses the engine, but for pidring_wait, which makes it fail:
+ * Closes the engine and releases it. Its processes are not touched: they run on, their objects can still be
+ * joined, signalled, asked and freed; only their events are gone, and one that was not started yet can no
+ * longer be. NULL is allowed. Not to be called while another thread uses the engine, but for pidring_wait,
+ * which makes it fail:
  *
  *   -EBUSY    another thread is inside pidring_wait; nothing was closed
  */
 PIDRING_PUBLIC int pidring_close(struct pidring *engine);
 
 enum pidring_event_type {
-	/* The process has ended; its exit record is there. Exactly once for every process that was started, unless its
-	 * object is closed or freed first; also when a join saw the end earlier. */
+	/* The process has ended; its exit record is there. Exactly once for every process that was started,
+	 * unless its object is closed or freed first; also when a join saw the end earlier. */
 	PIDRING_EXITED = 1,
 	/* An asynchronous start went well: the program is running. */
 	PIDRING_STARTED = 2,
-	/* An asynchronous start failed, `code` is the negated errno and pidring_process_failure knows the rest.
-	 * PIDRING_EXITED (exit code 127 if the program or its interpreter was missing, else 126) follows. */
+	/* An asynchronous start failed, `code` is the negated errno and pidring_process_failure knows the
+	 * rest. PIDRING_EXITED (exit code 127 if the program or its interpreter was missing, else 126)
+	 * follows. */
 	PIDRING_START_FAILED = 3,
 };
 
 struct pidring_event {
 	enum pidring_event_type type;
-	int code;                        /* EXITED: the exit code, or -ENODATA if `unknown`; START_FAILED: -errno */
-	bool unknown;                    /* EXITED: somebody else reaped the child, and its code is lost */
+	int code;     /* EXITED: the exit code, or -ENODATA if `unknown`; START_FAILED: -errno */
+	bool unknown; /* EXITED: somebody else reaped the child, and its code is lost */
 	struct pidring_process *process; /* the object, still the caller's to close and free */
 	void *user_data;                 /* the process's user data */
 };
 
 /*
- * Fetches up to `capacity` events, waiting up to `timeout` for the first. Returns how many there are; 0: none in time. For one
- * thread at a time; the threads may take turns, but a ring belongs to a thread, so turns are not free.
- * An engine with nothing to watch waits all the same: another thread may start something (ask
+ * Fetches up to `capacity` events, waiting up to `timeout` for the first. Returns how many there are; 0: none
+ * in time. For one thread at a time; the threads may take turns, but a ring belongs to a thread, so turns are
+ * not free. An engine with nothing to watch waits all the same: another thread may start something (ask
  * pidring_outstanding first).
  *
  *   -EINVAL   events is NULL or capacity 0
  *   -EBUSY    another thread is inside pidring_wait of this engine
- *   -EMFILE, -ENFILE, -ENOMEM   in the copy of a fork, or for another thread than before: no new ring could be made
+ *   -EMFILE, -ENFILE, -ENOMEM   in the copy of a fork, or for another thread than before: no new ring could
+ * be made
  */
 PIDRING_PUBLIC int pidring_wait(struct pidring *engine, struct pidring_event *events, size_t capacity,
-				int64_t timeout);
+                                int64_t timeout);
 
 /*
  * As pidring_wait, but a signal handler that runs during the wait ends it:
  *
  *   -EINTR    a signal was handled; nothing is lost
  *
- * `mask`, unless NULL, is the thread's signal mask during the wait only, as in ppoll(2): block a signal, test a flag, and wait with
- * a mask that lets it in.
+ * `mask`, unless NULL, is the thread's signal mask during the wait only, as in ppoll(2): block a signal, test
+ * a flag, and wait with a mask that lets it in.
  */
 PIDRING_PUBLIC int pidring_wait_interruptible(struct pidring *engine, struct pidring_event *events,
-					      size_t capacity, int64_t timeout, const sigset_t *mask);
+                                              size_t capacity, int64_t timeout, const sigset_t *mask);
 
 /*
  * A descriptor for any other event loop: readable (level-triggered) when pidring_wait with time-out 0 has
- * something to do, which may be events or may be work of its own (then it returns 0). It belongs to the engine: never
- * read from it, never close it. The same one until pidring_close; after a fork() the copy must ask again.
+ * something to do, which may be events or may be work of its own (then it returns 0). It belongs to the
+ * engine: never read from it, never close it. The same one until pidring_close; after a fork() the copy must
+ * ask again.
  *
  *   -EMFILE, -ENFILE, -ENOMEM   it could not be made
  */
 PIDRING_PUBLIC int pidring_fd(struct pidring *engine);
 
-/* How many PIDRING_EXITED events are still to come from this engine: 0 means that waiting is pointless unless something
- * is started. */
+/* How many PIDRING_EXITED events are still to come from this engine: 0 means that waiting is pointless unless
+ * something is started. */
 PIDRING_PUBLIC int pidring_outstanding(struct pidring *engine);
 
 /* The paths that this engine takes here. */
 struct pidring_features {
-	size_t size; /* set by the caller: sizeof(struct pidring_features) */
-	enum pidring_backend backend;          /* URING or EPOLL */
-	enum pidring_birth program_birth;      /* CLONE_VM, CLONE_VFORK or FORK_EXEC */
-	enum pidring_birth function_birth;     /* CLONE or FORK: for a start from this thread, now */
-	bool close_range;                      /* close_range(2): else /proc/self/fd is walked */
-	bool clear_signal_handlers;            /* CLONE_CLEAR_SIGHAND: else each is reset */
-	bool futex_wait;                       /* the ring waits for asynchronous starts; else they are looked at by timer */
-	bool exit_information;                 /* PIDFD_GET_INFO tells the code of a child reaped by somebody else */
+	size_t size;                       /* set by the caller: sizeof(struct pidring_features) */
+	enum pidring_backend backend;      /* URING or EPOLL */
+	enum pidring_birth program_birth;  /* CLONE_VM, CLONE_VFORK or FORK_EXEC */
+	enum pidring_birth function_birth; /* CLONE or FORK: for a start from this thread, now */
+	bool close_range;                  /* close_range(2): else /proc/self/fd is walked */
+	bool clear_signal_handlers;        /* CLONE_CLEAR_SIGHAND: else each is reset */
+	bool futex_wait;       /* the ring waits for asynchronous starts; else they are looked at by timer */
+	bool exit_information; /* PIDFD_GET_INFO tells the code of a child reaped by somebody else */
 };
 
 /*
@@ -248,18 +252,19 @@ PIDRING_PUBLIC int pidring_features(struct pidring *engine, struct pidring_featu
  * 3. Options of a process
  * =======================
  *
- * A process has a target: a function, a program, or nothing (then the child runs only the hooks and the exit function and
- * ends with 0). Everything is copied by pidring_process_new, but for `argument` and `user_data`, which are
- * handed on as they are.
+ * A process has a target: a function, a program, or nothing (then the child runs only the hooks and the exit
+ * function and ends with 0). Everything is copied by pidring_process_new, but for `argument` and `user_data`,
+ * which are handed on as they are.
  */
 
 /* Where one of the three standard streams of the child goes. */
 enum pidring_stream {
-	PIDRING_STREAM_DEFAULT = 0, /* inherited; but /dev/null for the stdin of a function, as in the reference */
+	PIDRING_STREAM_DEFAULT =
+		0, /* inherited; but /dev/null for the stdin of a function, as in the reference */
 	PIDRING_STREAM_INHERIT = 1,
 	PIDRING_STREAM_NULL = 2,       /* /dev/null */
-	PIDRING_STREAM_DESCRIPTOR = 3, /* the descriptor beside it, which stays the caller's and must stay open until
-	                                * the start is known to have worked or failed */
+	PIDRING_STREAM_DESCRIPTOR = 3, /* the descriptor beside it, which stays the caller's and must stay
+	                                * open until the start is known to have worked or failed */
 };
 
 struct pidring_options {
@@ -271,8 +276,9 @@ struct pidring_options {
 	int (*target)(void *argument);
 	void *argument;
 
-	/* A program: its arguments, the first of them its name; ended by NULL. A name without a slash is looked for
-	 * in the PATH that the program will have in its environment, before anything is created. */
+	/* A program: its arguments, the first of them its name; ended by NULL. A name without a slash is
+	 * looked for in the PATH that the program will have in its environment, before anything is created.
+	 */
 	const char *const *argv;
 	/* The file to run, if it is not argv[0]. */
 	const char *program;
@@ -303,11 +309,11 @@ struct pidring_options {
 	/* The standard streams. */
 	enum pidring_stream stdin_to, stdout_to, stderr_to;
 	int stdin_descriptor, stdout_descriptor, stderr_descriptor;
-	/* Program: leave all other descriptors that are not close-on-exec open; the default closes everything above 2.
-	 * The cost then grows with the number of open descriptors. */
+	/* Program: leave all other descriptors that are not close-on-exec open; the default closes everything
+	 * above 2. The cost then grows with the number of open descriptors. */
 	bool keep_descriptors;
-	/* Program: keep the signal mask and the ignored signals of the starting thread; the default is an empty mask
-	 * and every disposition SIG_DFL. */
+	/* Program: keep the signal mask and the ignored signals of the starting thread; the default is an
+	 * empty mask and every disposition SIG_DFL. */
 	bool keep_signals;
 	/* Program: the number under which the child finds its auth key, as a sealed memfd to be read with
 	 * pidring_receive_authkey; at least 3. 0: the program does not get the key. */
@@ -315,30 +321,30 @@ struct pidring_options {
 
 	/* --- where it lives --- */
 
-	bool new_session;    /* setsid(2): a new session and a new group */
-	bool new_group;      /* setpgid(0, 0): a new process group */
-	bool set_umask;      /* with `umask` */
+	bool new_session; /* setsid(2): a new session and a new group */
+	bool new_group;   /* setpgid(0, 0): a new process group */
+	bool set_umask;   /* with `umask` */
 	mode_t umask;
-	/* The signal that the kernel sends to the child when this *process* ends in any way (which thread started it does not
-	 * matter). 0: SIGTERM for a daemon, none for others. PIDRING_NONE: none.
-	 * The kernel forgets it when the child runs a set-user-ID program or changes its credentials. */
+	/* The signal that the kernel sends to the child when this *process* ends in any way (which thread
+	 * started it does not matter). 0: SIGTERM for a daemon, none for others. PIDRING_NONE: none. The
+	 * kernel forgets it when the child runs a set-user-ID program or changes its credentials. */
 	int death_signal;
 };
 
 /*
- * Constructs a process for `engine` and stores it in *ret_process; the caller ends it with pidring_process_free. Nothing
- * is started, no descriptor is taken. `options` may be NULL: no target. The identity number is used up even if the
- * call fails.
+ * Constructs a process for `engine` and stores it in *ret_process; the caller ends it with
+ * pidring_process_free. Nothing is started, no descriptor is taken. `options` may be NULL: no target. The
+ * identity number is used up even if the call fails.
  *
- *   -EINVAL   ret_process or engine is NULL; options->size is unknown; both target and argv; argv without a first
- *             string; an option of programs with a function or the other way round; a stream, daemon flag, signal,
+ *   -EINVAL   ret_process or engine is NULL; options->size is unknown; both target and argv; argv without a
+ * first string; an option of programs with a function or the other way round; a stream, daemon flag, signal,
  *             umask, environment entry or descriptor number that cannot be
  *   -EBADF    a stream goes to a descriptor that is not open
  *   -ENOMEM   no memory
  *   -E2BIG    argv or the environment are larger than the kernel takes
  */
 PIDRING_PUBLIC int pidring_process_new(struct pidring_process **ret_process, struct pidring *engine,
-				       const struct pidring_options *options);
+                                       const struct pidring_options *options);
 
 /*
  * 4. Starting and joining
@@ -346,12 +352,13 @@ PIDRING_PUBLIC int pidring_process_new(struct pidring_process **ret_process, str
  */
 
 /*
- * Starts the process, once. First reaps children that have ended (all of them if they are few; of many, some). When it
- * fails the object is as it was before and can be started again; pidring_process_failure tells which step failed. For a program
- * it returns when the program runs or could not be run (see `asynchronous`). stdout and stderr are flushed before a
- * function is started. The thread that calls it may end at any time afterwards. A child with a death signal that is started from
- * another thread than the main one is created from a thread of the library's own, so it does not have the caller's thread
- * attributes (CPU affinity, scheduling class, thread-local values of a function).
+ * Starts the process, once. First reaps children that have ended (all of them if they are few; of many,
+ * some). When it fails the object is as it was before and can be started again; pidring_process_failure tells
+ * which step failed. For a program it returns when the program runs or could not be run (see `asynchronous`).
+ * stdout and stderr are flushed before a function is started. The thread that calls it may end at any time
+ * afterwards. A child with a death signal that is started from another thread than the main one is created
+ * from a thread of the library's own, so it does not have the caller's thread attributes (CPU affinity,
+ * scheduling class, thread-local values of a function).
  *
  * In this order:
  *   -EBADF      the object is closed
@@ -371,8 +378,9 @@ PIDRING_PUBLIC int pidring_process_new(struct pidring_process **ret_process, str
 PIDRING_PUBLIC int pidring_process_start(struct pidring_process *process);
 
 /*
- * Starts `count` processes: creates all programs before it waits for the first. Returns how many were started; for each of
- * the others pidring_process_failure has the reason, and it can be started again. 0 if `count` is 0.
+ * Starts `count` processes: creates all programs before it waits for the first. Returns how many were
+ * started; for each of the others pidring_process_failure has the reason, and it can be started again. 0 if
+ * `count` is 0.
  *
  *   -EINVAL   processes or one of them is NULL, or one is in the array twice; nothing was started
  */
@@ -381,12 +389,12 @@ PIDRING_PUBLIC int pidring_start_many(struct pidring_process *const *processes, 
 /* The step of a start that failed. */
 enum pidring_step {
 	PIDRING_STEP_NONE = 0,
-	PIDRING_STEP_STATE = 1,             /* the object's state forbids it (the first four errors of start) */
-	PIDRING_STEP_PREPARE = 2,           /* descriptors or memory for the start */
-	PIDRING_STEP_LOOK_UP = 3,           /* no such program in PATH */
-	PIDRING_STEP_CLONE = 4,             /* clone3, clone, fork or pidfd_open */
-	PIDRING_STEP_SESSION = 5,           /* setsid */
-	PIDRING_STEP_GROUP = 6,             /* setpgid */
+	PIDRING_STEP_STATE = 1,   /* the object's state forbids it (the first four errors of start) */
+	PIDRING_STEP_PREPARE = 2, /* descriptors or memory for the start */
+	PIDRING_STEP_LOOK_UP = 3, /* no such program in PATH */
+	PIDRING_STEP_CLONE = 4,   /* clone3, clone, fork or pidfd_open */
+	PIDRING_STEP_SESSION = 5, /* setsid */
+	PIDRING_STEP_GROUP = 6,   /* setpgid */
 	PIDRING_STEP_WORKING_DIRECTORY = 7, /* chdir */
 	PIDRING_STEP_LIMIT = 8,             /* giving the old descriptor limit back */
 	PIDRING_STEP_DEATH_SIGNAL = 9,      /* prctl(PR_SET_PDEATHSIG) */
@@ -394,7 +402,7 @@ enum pidring_step {
 	PIDRING_STEP_STREAM = 11,           /* /dev/null */
 	PIDRING_STEP_SIGNALS = 12,          /* dispositions or mask */
 	PIDRING_STEP_EXEC = 13,             /* execve */
-	PIDRING_STEP_INTERPRETER = 14,      /* execve: the file is there, its interpreter (#! or ELF) is not */
+	PIDRING_STEP_INTERPRETER = 14, /* execve: the file is there, its interpreter (#! or ELF) is not */
 };
 
 struct pidring_failure {
@@ -409,7 +417,8 @@ struct pidring_failure {
  *   -EINVAL    ret_failure is NULL
  *   -ENODATA   no start failed, or a later one worked
  */
-PIDRING_PUBLIC int pidring_process_failure(struct pidring_process *process, struct pidring_failure *ret_failure);
+PIDRING_PUBLIC int pidring_process_failure(struct pidring_process *process,
+                                           struct pidring_failure *ret_failure);
 
 /* The name of a step, such as "working directory". Static, never NULL. */
 PIDRING_PUBLIC const char *pidring_step_name(enum pidring_step step);
@@ -418,8 +427,8 @@ PIDRING_PUBLIC const char *pidring_step_name(enum pidring_step step);
 PIDRING_PUBLIC enum pidring_birth pidring_process_birth(struct pidring_process *process);
 
 /*
- * Calls the target function in the calling process, as a start would in a child, as often as wanted, and stores its result in
- * *ret_code (0 without a target; may be NULL). Nothing is started.
+ * Calls the target function in the calling process, as a start would in a child, as often as wanted, and
+ * stores its result in *ret_code (0 without a target; may be NULL). Nothing is started.
  *
  *   -EINVAL   it has been started, or its target is a program
  *   -EBADF    closed
@@ -427,9 +436,9 @@ PIDRING_PUBLIC enum pidring_birth pidring_process_birth(struct pidring_process *
 PIDRING_PUBLIC int pidring_process_run(struct pidring_process *process, int *ret_code);
 
 /*
- * Waits for the end of the process, at most `timeout`, and reaps it. Returns 0 when it has ended, at once and as often
- * as wanted. Any number of threads may join the same process: one reaps, all see the same exit record. On the parent
- * process it waits for the parent's end and reaps nothing.
+ * Waits for the end of the process, at most `timeout`, and reaps it. Returns 0 when it has ended, at once and
+ * as often as wanted. Any number of threads may join the same process: one reaps, all see the same exit
+ * record. On the parent process it waits for the parent's end and reaps nothing.
  *
  *   -EBADF      closed
  *   -ECHILD     another process constructed it; or it is the current process
@@ -455,9 +464,10 @@ struct pidring_wait_item {
 };
 
 /*
- * Waits until at least one item is ready, at most `timeout`. Returns how many are and sets `ready` of every item; 0: none in
- * time. A process is ready when it has ended (it is not reaped by this, its exit code can be had without blocking); a descriptor
- * when it is readable or its other end has gone. The same one may be there twice.
+ * Waits until at least one item is ready, at most `timeout`. Returns how many are and sets `ready` of every
+ * item; 0: none in time. A process is ready when it has ended (it is not reaped by this, its exit code can be
+ * had without blocking); a descriptor when it is readable or its other end has gone. The same one may be
+ * there twice.
  *
  *   -EINVAL   no items and PIDRING_FOREVER; items is NULL but count is not 0; more items than the soft
  *             descriptor limit (poll(2) refuses them)
@@ -473,9 +483,9 @@ PIDRING_PUBLIC int pidring_wait_any(struct pidring_wait_item *items, size_t coun
  */
 
 /*
- * Sends a signal to the process itself (not to its group or children), through its pidfd: it never reaches a stranger,
- * whatever has become of the pid, and whichever thread closes the object meanwhile. 0 also if the process has
- * ended. Allowed in any process that has the object. Signal 0 only tests.
+ * Sends a signal to the process itself (not to its group or children), through its pidfd: it never reaches a
+ * stranger, whatever has become of the pid, and whichever thread closes the object meanwhile. 0 also if the
+ * process has ended. Allowed in any process that has the object. Signal 0 only tests.
  *
  *   -EBADF    closed
  *   -ESRCH    not started, or the current process
@@ -489,7 +499,8 @@ PIDRING_PUBLIC int pidring_process_terminate(struct pidring_process *process);
 PIDRING_PUBLIC int pidring_process_kill(struct pidring_process *process);
 
 /*
- * 1: it runs (a zombie does not); 0: it has ended, or was not started. The current process is alive. Reaps what has ended.
+ * 1: it runs (a zombie does not); 0: it has ended, or was not started. The current process is alive. Reaps
+ * what has ended.
  *
  *   -EBADF    closed
  *   -ECHILD   another process constructed it (but the parent process can be asked)
@@ -505,9 +516,9 @@ PIDRING_PUBLIC int pidring_process_is_alive(struct pidring_process *process);
 PIDRING_PUBLIC pid_t pidring_process_pid(struct pidring_process *process);
 
 /*
- * The sentinel: the pidfd, the same descriptor from start to close, readable once the process has ended (POLLIN, with
- * POLLHUP once it is reaped: wait for any event). It belongs to the object: poll it, signal it, duplicate it, but
- * do not close it and do not waitid() on it.
+ * The sentinel: the pidfd, the same descriptor from start to close, readable once the process has ended
+ * (POLLIN, with POLLHUP once it is reaped: wait for any event). It belongs to the object: poll it, signal it,
+ * duplicate it, but do not close it and do not waitid() on it.
  *
  *   -EBADF    closed
  *   -ESRCH    not started, or the current process
@@ -515,19 +526,19 @@ PIDRING_PUBLIC pid_t pidring_process_pid(struct pidring_process *process);
 PIDRING_PUBLIC int pidring_process_sentinel(struct pidring_process *process);
 
 /*
- * Closes the object: reaps the ended process, releases the sentinel, drops its pending events. Afterwards only name, daemon
- * flag, auth key, user data, identity, describe, close and free work. Closing a closed object, or the
- * current process, does nothing.
+ * Closes the object: reaps the ended process, releases the sentinel, drops its pending events. Afterwards
+ * only name, daemon flag, auth key, user data, identity, describe, close and free work. Closing a closed
+ * object, or the current process, does nothing.
  *
  *   -EBUSY    it is still running (or being started); nothing changed
  */
 PIDRING_PUBLIC int pidring_process_close(struct pidring_process *process);
 
 /*
- * Ends the object; NULL is allowed. A running process is not touched: it is detached, reaped by the library when it has
- * ended, still terminated at exit if it is a daemon and waited for at exit in any case. The current
- * and the parent process cannot be freed; for them this does nothing. Pending events of the object are dropped. In another
- * process than the one that started it, it frees this process's copy.
+ * Ends the object; NULL is allowed. A running process is not touched: it is detached, reaped by the library
+ * when it has ended, still terminated at exit if it is a daemon and waited for at exit in any case. The
+ * current and the parent process cannot be freed; for them this does nothing. Pending events of the object
+ * are dropped. In another process than the one that started it, it frees this process's copy.
  */
 PIDRING_PUBLIC void pidring_process_free(struct pidring_process *process);
 
@@ -537,7 +548,8 @@ PIDRING_PUBLIC void pidring_process_free(struct pidring_process *process);
  */
 
 /*
- * Stores the exit code: 0 to 255, or minus the number of the signal that ended the process. Looks (and reaps), but never blocks.
+ * Stores the exit code: 0 to 255, or minus the number of the signal that ended the process. Looks (and
+ * reaps), but never blocks.
  *
  *   -EAGAIN    not known: not started, or running, or asked in another process than the one that started it,
  *              or the current or parent process
@@ -551,23 +563,25 @@ PIDRING_PUBLIC int pidring_process_exit_code(struct pidring_process *process, in
 PIDRING_PUBLIC const char *pidring_exit_code_name(int code);
 
 enum pidring_reaper {
-	PIDRING_REAPED_HERE = 1,      /* by this library: everything is known */
-	PIDRING_REAPED_ELSEWHERE = 2, /* by somebody else (or SIGCHLD is ignored); the kernel still knew the status */
-	PIDRING_REAPED_UNKNOWN = 3,   /* by somebody else, and the status is lost */
+	PIDRING_REAPED_HERE = 1, /* by this library: everything is known */
+	PIDRING_REAPED_ELSEWHERE =
+		2, /* by somebody else (or SIGCHLD is ignored); the kernel still knew the status */
+	PIDRING_REAPED_UNKNOWN = 3, /* by somebody else, and the status is lost */
 };
 
 struct pidring_exit_record {
 	size_t size; /* set by the caller: sizeof(struct pidring_exit_record) */
 	pid_t pid;
 	enum pidring_reaper reaper;
-	bool known;              /* code, wait_status and core_dumped mean something */
-	int code;                /* as pidring_process_exit_code */
-	int wait_status;         /* as waitpid(2) gives it, for WIFEXITED and its kin */
+	bool known;      /* code, wait_status and core_dumped mean something */
+	int code;        /* as pidring_process_exit_code */
+	int wait_status; /* as waitpid(2) gives it, for WIFEXITED and its kin */
 	bool core_dumped;
-	bool usage_known;        /* `usage` means something: only if reaped here */
-	struct rusage usage;     /* of the process and those of its children that it waited for */
-	int64_t start_time;      /* CLOCK_MONOTONIC nanoseconds just before the child was created */
-	int64_t end_time;        /* the same when its end was noticed here (the kernel does not keep the moment itself) */
+	bool usage_known;    /* `usage` means something: only if reaped here */
+	struct rusage usage; /* of the process and those of its children that it waited for */
+	int64_t start_time;  /* CLOCK_MONOTONIC nanoseconds just before the child was created */
+	int64_t end_time;    /* the same when its end was noticed here (the kernel does not keep the moment
+	                        itself) */
 };
 
 /*
@@ -578,15 +592,15 @@ struct pidring_exit_record {
  *   -EINVAL   ret_record is NULL or its size is none that this version knows
  */
 PIDRING_PUBLIC int pidring_process_exit_record(struct pidring_process *process,
-					       struct pidring_exit_record *ret_record);
+                                               struct pidring_exit_record *ret_record);
 
 /*
  * 7. Names and attributes
  * =======================
  *
  * Texts are copied into the caller's buffer as snprintf does: at most `size` bytes with the final NUL, and
- * the length that it has (without the NUL) is returned, so a result >= size means that it was cut. `buffer` may be NULL if size is
- * 0. These work in any state and in any process.
+ * the length that it has (without the NUL) is returned, so a result >= size means that it was cut. `buffer`
+ * may be NULL if size is 0. These work in any state and in any process.
  */
 
 /* The name. -EINVAL: buffer is NULL but size is not 0. */
@@ -596,16 +610,17 @@ PIDRING_PUBLIC int pidring_process_set_name(struct pidring_process *process, con
 
 /*
  * The representation: <TYPE name='NAME'[ pid=N] parent=N STATUS[ exitcode=C][ daemon]>, where STATUS is
- * initial, started, stopped, closed or unknown (another process's). Names are shown as UTF-8 between single quotes (double
- * ones if the name has a single and no double quote); backslashes, control characters and bytes that are no UTF-8
- * are escaped as \\, \n, \r, \t, \xNN. Looks, so it may reap. -EINVAL: buffer is NULL but size is not 0.
+ * initial, started, stopped, closed or unknown (another process's). Names are shown as UTF-8 between single
+ * quotes (double ones if the name has a single and no double quote); backslashes, control characters and
+ * bytes that are no UTF-8 are escaped as \\, \n, \r, \t, \xNN. Looks, so it may reap. -EINVAL: buffer is NULL
+ * but size is not 0.
  */
 PIDRING_PUBLIC int pidring_process_describe(struct pidring_process *process, char *buffer, size_t size);
 
-/* The identity: the numbers on the way from the main process down, none for main and parent. Stores up to `capacity` of them and
- * returns how many there are. -EINVAL: ret_numbers is NULL but capacity is not 0. */
+/* The identity: the numbers on the way from the main process down, none for main and parent. Stores up to
+ * `capacity` of them and returns how many there are. -EINVAL: ret_numbers is NULL but capacity is not 0. */
 PIDRING_PUBLIC int pidring_process_identity(struct pidring_process *process, unsigned *ret_numbers,
-					    size_t capacity);
+                                            size_t capacity);
 
 /* The pid of the process that constructed it; 0 for the main and the parent process. */
 PIDRING_PUBLIC pid_t pidring_process_parent_pid(struct pidring_process *process);
@@ -613,8 +628,8 @@ PIDRING_PUBLIC pid_t pidring_process_parent_pid(struct pidring_process *process)
 /* 1: a daemon, ended when its parent ends; 0: not. */
 PIDRING_PUBLIC int pidring_process_daemon(struct pidring_process *process);
 /*
- * Sets the daemon flag. On the current process: what is constructed from now on inherits it, and while it is set nothing
- * can be started.
+ * Sets the daemon flag. On the current process: what is constructed from now on inherits it, and while it is
+ * set nothing can be started.
  *
  *   -EALREADY  it has been started
  *   -EBADF     closed
@@ -623,8 +638,9 @@ PIDRING_PUBLIC int pidring_process_daemon(struct pidring_process *process);
 PIDRING_PUBLIC int pidring_process_set_daemon(struct pidring_process *process, bool daemon);
 
 /*
- * The auth key: a secret that a family of processes shares, 32 random bytes unless set otherwise, inherited at construction. Stores
- * up to `capacity` bytes and returns the length. It is in no text that the library makes, and wiped when freed.
+ * The auth key: a secret that a family of processes shares, 32 random bytes unless set otherwise, inherited
+ * at construction. Stores up to `capacity` bytes and returns the length. It is in no text that the library
+ * makes, and wiped when freed.
  *
  *   -ENOKEY   the parent process
  *   -EINVAL   ret_key is NULL but capacity is not 0
@@ -632,10 +648,11 @@ PIDRING_PUBLIC int pidring_process_set_daemon(struct pidring_process *process, b
 PIDRING_PUBLIC int pidring_process_authkey(struct pidring_process *process, void *ret_key, size_t capacity);
 /* Sets it, any length, also 0, at any time. -EINVAL: key is NULL but length is not 0. -EPERM: the parent
  * process. -ENOMEM. -E2BIG: longer than 65,536 bytes. */
-PIDRING_PUBLIC int pidring_process_set_authkey(struct pidring_process *process, const void *key, size_t length);
+PIDRING_PUBLIC int pidring_process_set_authkey(struct pidring_process *process, const void *key,
+                                               size_t length);
 /*
- * In a program that was started with `authkey_descriptor`: takes the key from that descriptor, makes it the current
- * process's auth key and closes the descriptor.
+ * In a program that was started with `authkey_descriptor`: takes the key from that descriptor, makes it the
+ * current process's auth key and closes the descriptor.
  *
  *   -EBADF    no such descriptor
  *   -EINVAL   it is no sealed memfd as pidring makes them (it is left open)
@@ -652,42 +669,44 @@ PIDRING_PUBLIC int pidring_process_set_user_data(struct pidring_process *process
  * =============
  */
 
-/* The object of this process: always the same, never NULL, never to be freed. In a function target it is the object
- * that was started. */
+/* The object of this process: always the same, never NULL, never to be freed. In a function target it is the
+ * object that was started. */
 PIDRING_PUBLIC struct pidring_process *pidring_current_process(void);
 
-/* The object of the process that started this one through the library (as a function target); NULL in a main process and in
- * plain forks of it. Name and pid are those recorded at construction; is_alive and join watch the real parent. */
+/* The object of the process that started this one through the library (as a function target); NULL in a main
+ * process and in plain forks of it. Name and pid are those recorded at construction; is_alive and join watch
+ * the real parent. */
 PIDRING_PUBLIC struct pidring_process *pidring_parent_process(void);
 
 /*
- * Reaps what has ended, then stores up to `capacity` of the children of this process that still run, in the order of their start,
- * and returns how many there are. Children whose object was freed are not among them. -EINVAL: ret_processes
- * is NULL but capacity is not 0.
+ * Reaps what has ended, then stores up to `capacity` of the children of this process that still run, in the
+ * order of their start, and returns how many there are. Children whose object was freed are not among them.
+ * -EINVAL: ret_processes is NULL but capacity is not 0.
  */
 PIDRING_PUBLIC int pidring_active_children(struct pidring_process **ret_processes, size_t capacity);
 
-/* In a child or in a copy made by fork(): closes the sentinels of the processes that were started by the original and inherited here.
- * Their objects become closed. Returns how many. */
+/* In a child or in a copy made by fork(): closes the sentinels of the processes that were started by the
+ * original and inherited here. Their objects become closed. Returns how many. */
 PIDRING_PUBLIC int pidring_drop_inherited(void);
 
-/* How many process objects are alive in this process (constructed, and not freed or not yet let go by the engine),
- * without the current and the parent process. For leak tests. */
+/* How many process objects are alive in this process (constructed, and not freed or not yet let go by the
+ * engine), without the current and the parent process. For leak tests. */
 PIDRING_PUBLIC size_t pidring_live_objects(void);
 
 /*
  * 9. The exit function, finalizers, hooks
  * =======================================
  *
- * The exit function runs once in a process: in a function target's process when the target is done, in a main process from
- * atexit() (registered when the library is first used), not after _exit() or death by a signal. In this order: finalizers with a
- * priority of at least 0; SIGTERM to every daemon child; join of every child, daemon or not, without a limit; finalizers with a
- * negative priority. So a program that returns from main waits for its children.
+ * The exit function runs once in a process: in a function target's process when the target is done, in a main
+ * process from atexit() (registered when the library is first used), not after _exit() or death by a signal.
+ * In this order: finalizers with a priority of at least 0; SIGTERM to every daemon child; join of every
+ * child, daemon or not, without a limit; finalizers with a negative priority. So a program that returns from
+ * main waits for its children.
  */
 
-/* Registers `function`, to be called with `argument` by the exit function of this process (not of its children): highest priority
- * first, of equal ones the latest registered first. With PIDRING_NO_PRIORITY it is not called at exit. Returns
- * a positive handle. -EINVAL: no function. -ENOMEM. */
+/* Registers `function`, to be called with `argument` by the exit function of this process (not of its
+ * children): highest priority first, of equal ones the latest registered first. With PIDRING_NO_PRIORITY it
+ * is not called at exit. Returns a positive handle. -EINVAL: no function. -ENOMEM. */
 PIDRING_PUBLIC int64_t pidring_add_finalizer(void (*function)(void *argument), void *argument, int priority);
 /* Calls the finalizer now, and then never again. -ENOENT: it has run or been cancelled, or another
  * process registered it. */
@@ -709,19 +728,19 @@ PIDRING_PUBLIC int pidring_set_exit_grace(int64_t grace);
 /* 1 once the exit function of this process has begun. */
 PIDRING_PUBLIC int pidring_is_exiting(void);
 
-/* A callback for the lines that tell of a process's life ("child process calling self.run()", "process shutting
- * down", …). NULL: none, the default. Inherited by function targets. It may be called from any thread and must not call
- * the library. */
+/* A callback for the lines that tell of a process's life ("child process calling self.run()", "process
+ * shutting down", …). NULL: none, the default. Inherited by function targets. It may be called from any
+ * thread and must not call the library. */
 PIDRING_PUBLIC int pidring_set_log(void (*function)(void *argument, const char *line), void *argument);
 
 /*
  * 10. Ending a child from any depth
  * =================================
  *
- * In a function target's process these end it as if the target had returned: exit function, then the message, then
- * stdout and stderr are flushed, then _exit(). atexit() handlers do not run. Called again inside a finalizer, the last
- * call's code wins and the rest of the exit function still runs. In a main process they end with exit(), which runs
- * atexit() handlers and so the exit function.
+ * In a function target's process these end it as if the target had returned: exit function, then the message,
+ * then stdout and stderr are flushed, then _exit(). atexit() handlers do not run. Called again inside a
+ * finalizer, the last call's code wins and the rest of the exit function still runs. In a main process they
+ * end with exit(), which runs atexit() handlers and so the exit function.
  */
 
 /* Ends with the low byte of `code`. */
@@ -736,9 +755,15 @@ PIDRING_PUBLIC PIDRING_NORETURN void pidring_fail(const char *text);
  * ================================
  */
 
-static inline void pidring_closep(struct pidring **engine) { (void)pidring_close(*engine); }
+static inline void pidring_closep(struct pidring **engine)
+{
+	(void)pidring_close(*engine);
+}
 
-static inline void pidring_process_freep(struct pidring_process **process) { pidring_process_free(*process); }
+static inline void pidring_process_freep(struct pidring_process **process)
+{
+	pidring_process_free(*process);
+}
 
 #ifdef __cplusplus
 }

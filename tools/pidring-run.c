@@ -125,9 +125,9 @@ static int print_version(void)
 static int misuse(const char *sentence)
 {
 	fprintf(stderr,
-		"pidring-run: %s\nUsage: pidring-run [OPTION ...] [--] COMMAND [ARGUMENT ...]\n"
-		"'pidring-run --help' says more.\n",
-		sentence);
+	        "pidring-run: %s\nUsage: pidring-run [OPTION ...] [--] COMMAND [ARGUMENT ...]\n"
+	        "'pidring-run --help' says more.\n",
+	        sentence);
 	return RUN_ERROR;
 }
 
@@ -142,7 +142,7 @@ static int report_costs(struct run_costs *costs, FILE **file, const char *file_n
 
 /* Everything is open: lets the jobs run, then tells what they cost and how it all ended. */
 static int work(const struct run_options *options, const struct run_surroundings *surroundings,
-		FILE **costs_file)
+                FILE **costs_file)
 {
 	enum run_exit_status exit_status = run_jobs(surroundings);
 	int output_status = RUN_ALL_WELL;
@@ -195,7 +195,7 @@ static int run(const struct run_options *options)
 	run_status_open(&status);
 	run_signals_catch(&signals);
 	return work(options,
-		    &(struct run_surroundings){
+	            &(struct run_surroundings){
 			    .engine = engine,
 			    .items = &items,
 			    .command = &command,
@@ -204,7 +204,7 @@ static int run(const struct run_options *options)
 			    .costs = options->costs ? &costs : NULL,
 			    .limit = limit,
 		    },
-		    &costs_file);
+	            &costs_file);
 }
 
 int main(int argument_count, char **arguments)

@@ -6,7 +6,7 @@
 #include <time.h>
 
 #define RUN_MILLISECOND INT64_C(1000000)
-#define RUN_SECOND	INT64_C(1000000000)
+#define RUN_SECOND      INT64_C(1000000000)
 
 /* Nanoseconds of CLOCK_MONOTONIC. */
 static inline int64_t run_clock_now(void)

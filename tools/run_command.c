@@ -41,7 +41,7 @@ static char *find_program(const char *name)
 
 		/* An empty directory is the current one. */
 		if (asprintf(&path, "%.*s/%s", length > 0 ? (int)length : 1, length > 0 ? directory : ".",
-			     name) < 0) {
+		             name) < 0) {
 			path = NULL;
 			return NULL;
 		}
@@ -118,7 +118,7 @@ static int make_text_room(struct run_command *command, size_t item_length)
 }
 
 int run_command_fill(struct run_command *command, const char *item, size_t length,
-		     const char *const **ret_arguments)
+                     const char *const **ret_arguments)
 {
 	char *text;
 	int result;

@@ -27,6 +27,6 @@ void run_command_close(struct run_command *command);
  *   -ENOMEM
  */
 int run_command_fill(struct run_command *command, const char *item, size_t length,
-		     const char *const **ret_arguments);
+                     const char *const **ret_arguments);
 
 #endif

@@ -63,7 +63,7 @@ static int64_t nanoseconds(const struct timeval *time)
 }
 
 int run_costs_add(struct run_costs *costs, size_t number, const struct pidring_exit_record *record,
-		  const char *item, size_t item_length)
+                  const char *item, size_t item_length)
 {
 	int result = grow(&costs->rows, &costs->room, costs->count + 1, sizeof(costs->rows[0]));
 
@@ -146,7 +146,7 @@ void run_costs_print(struct run_costs *costs, FILE *file)
 	if (costs->count > 1)
 		qsort(costs->rows, costs->count, sizeof(costs->rows[0]), compare_numbers);
 	fprintf(file, "%9s %9s %9s %9s %9s  %s\n", "wall s", "user s", "system s", "max MiB", "exit code",
-		"item");
+	        "item");
 	for (size_t i = 0; i < costs->count; i++) {
 		const struct run_cost *cost = &costs->rows[i];
 
@@ -161,6 +161,6 @@ void run_costs_print(struct run_costs *costs, FILE *file)
 	fprintf(file, "%9s  all %zu jobs, %zu failed", "", costs->count, failed);
 	if (total.wall > 0)
 		fprintf(file, "; on average %.2f processors worked for them",
-			(double)(total.user + total.system) / (double)total.wall);
+		        (double)(total.user + total.system) / (double)total.wall);
 	fputc('\n', file);
 }

@@ -25,7 +25,7 @@ void run_costs_close(struct run_costs *costs);
 
 /* Notes the end of the job that was started as the `number`th. -ENOMEM. */
 int run_costs_add(struct run_costs *costs, size_t number, const struct pidring_exit_record *record,
-		  const char *item, size_t item_length);
+                  const char *item, size_t item_length);
 
 /* In the order of the starts. Sorts the rows. */
 void run_costs_print(struct run_costs *costs, FILE *file);

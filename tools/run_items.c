@@ -75,13 +75,13 @@ static enum run_items_result read_block(struct run_items *items)
 static enum run_items_result refuse(struct run_items *items, const char *trouble)
 {
 	snprintf(items->error, sizeof(items->error), "%s %zu %s", items->separator ? "line" : "item",
-		 items->number, trouble);
+	         items->number, trouble);
 	return RUN_ITEMS_FAILED;
 }
 
 /* Hands out what lies before `separator`, the position of one or the end of everything. */
 static enum run_items_result cut_item(struct run_items *items, size_t separator, const char **ret_item,
-				      size_t *ret_length)
+                                      size_t *ret_length)
 {
 	char *item = items->buffer + items->begin;
 	size_t length = separator - items->begin;
@@ -105,7 +105,7 @@ static enum run_items_result next_part(struct run_items *items, const char **ret
 {
 	for (;;) {
 		char *found = memchr(items->buffer + items->searched, items->separator,
-				     items->end - items->searched);
+		                     items->end - items->searched);
 		enum run_items_result result;
 
 		if (found)

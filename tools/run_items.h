@@ -13,8 +13,8 @@ struct run_items {
 	bool at_end;
 	char *buffer;
 	size_t room;
-	size_t longest;	 /* what the kernel takes for one argument, without its NUL */
-	size_t begin;	 /* of what has been read and not yet handed out */
+	size_t longest;  /* what the kernel takes for one argument, without its NUL */
+	size_t begin;    /* of what has been read and not yet handed out */
 	size_t searched; /* up to here there is no separator */
 	size_t end;
 	size_t number; /* of the item that was read last, from 1, empty lines counted */

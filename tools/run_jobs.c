@@ -15,7 +15,7 @@
 
 /* How long to look for events without sleeping, and how often in vain before it is left at one wait in 2^n.
  */
-#define SPIN		(INT64_C(100) * 1000)
+#define SPIN            (INT64_C(100) * 1000)
 #define MOST_VAIN_SPINS 4
 
 /* How long jobs may take to end after SIGTERM. */
@@ -27,7 +27,7 @@ struct job {
 	struct job *
 		older; /* among the running ones, in the order of their start; when free: the next free one */
 	struct job *newer;
-	size_t number;	   /* of the start, from 0 */
+	size_t number;     /* of the start, from 0 */
 	bool start_failed; /* it ran no program */
 	char *item;
 	size_t item_length;
@@ -57,10 +57,10 @@ struct jobs {
 	struct job *prepared[BATCH];
 	size_t prepared_count;
 
-	unsigned vain_spins;	 /* one after the other, until now */
+	unsigned vain_spins;     /* one after the other, until now */
 	unsigned waits_to_sleep; /* before the next spin */
 
-	bool no_more;	   /* nothing is to be started any more */
+	bool no_more;      /* nothing is to be started any more */
 	bool wants_items;  /* a slot is free, but the next item has not come yet */
 	bool items_at_end; /* there are no more */
 	enum run_exit_status exit_status;
@@ -178,7 +178,7 @@ static void prepare(struct jobs *jobs, const char *item, size_t length)
 		return;
 	}
 	run_status_say(jobs->with.status, item, length, "%s",
-		       result == -ENOMEM ? strerror(ENOMEM) : pidring_explain());
+	               result == -ENOMEM ? strerror(ENOMEM) : pidring_explain());
 	stop_with(jobs, RUN_ERROR);
 	if (job)
 		release_slot(jobs, job);
@@ -226,7 +226,7 @@ static enum run_exit_status start_failure_status(int error)
 }
 
 static void report_start_failure(struct jobs *jobs, const struct job *job,
-				 const struct pidring_failure *failure)
+                                 const struct pidring_failure *failure)
 {
 	/* Of jobs that were started together, one that could not be is enough to know. */
 	if (jobs->no_more)
@@ -248,7 +248,7 @@ static bool try_again(struct jobs *jobs, const struct job *job)
 	if (jobs->limit > jobs->running) {
 		jobs->limit = jobs->running;
 		run_status_say(jobs->with.status, NULL, 0, "going on with %zu jobs at a time: %s",
-			       jobs->limit, failure.sentence);
+		               jobs->limit, failure.sentence);
 	}
 	return true;
 }
@@ -338,7 +338,7 @@ static void report_signalled(struct jobs *jobs, const struct job *job, int code)
 	run_exit_signal_name(code, name, sizeof(name));
 	pidring_process_exit_record(job->process, &record);
 	run_status_say(jobs->with.status, job->item, job->item_length, "ended by %s%s%s", name,
-		       record.core_dumped ? " (core dumped)" : "", stop_remark(jobs));
+	               record.core_dumped ? " (core dumped)" : "", stop_remark(jobs));
 }
 
 static void end_by_signal(struct jobs *jobs, const struct job *job, int code)
@@ -358,7 +358,7 @@ static void end_by_exit(struct jobs *jobs, const struct job *job, int code)
 		return;
 	jobs->failed++;
 	run_status_say(jobs->with.status, job->item, job->item_length, "exit code %d%s", code,
-		       code == 255 ? stop_remark(jobs) : "");
+	               code == 255 ? stop_remark(jobs) : "");
 	if (code == 255)
 		stop_with(jobs, RUN_JOB_EXITED_255);
 	else if (jobs->exit_status == RUN_ALL_WELL)
@@ -369,7 +369,7 @@ static void end_unknown(struct jobs *jobs, const struct job *job)
 {
 	jobs->failed++;
 	run_status_say(jobs->with.status, job->item, job->item_length, "its exit code is lost%s",
-		       stop_remark(jobs));
+	               stop_remark(jobs));
 	stop_with(jobs, RUN_ERROR);
 }
 
@@ -383,7 +383,7 @@ static void note_cost(struct jobs *jobs, const struct job *job)
 	if (result == 0)
 		return;
 	run_status_say(jobs->with.status, job->item, job->item_length, "its cost is lost: %s",
-		       strerror(-result));
+	               strerror(-result));
 	if (jobs->exit_status == RUN_ALL_WELL)
 		jobs->exit_status = RUN_ERROR;
 }
@@ -484,7 +484,7 @@ static int fetch_events(struct jobs *jobs, struct pidring_event *events, int64_t
 	if (count != 0)
 		return count;
 	return pidring_wait_interruptible(jobs->with.engine, events, BATCH, timeout,
-					  &jobs->with.signals->waiting);
+	                                  &jobs->with.signals->waiting);
 }
 
 /* Fetches events and deals with them. 0 or a negated errno. */
@@ -513,7 +513,7 @@ static int wait_for_both(struct jobs *jobs, int64_t timeout)
 {
 	struct timespec limit = { .tv_sec = timeout / RUN_SECOND, .tv_nsec = timeout % RUN_SECOND };
 	struct pollfd descriptors[2] = { { .fd = jobs->with.items->descriptor, .events = POLLIN },
-					 { .fd = -1, .events = POLLIN } };
+		                         { .fd = -1, .events = POLLIN } };
 
 	if (jobs->running > 0)
 		descriptors[1].fd = pidring_fd(jobs->with.engine);
@@ -553,7 +553,7 @@ static int take_turn(struct jobs *jobs)
 	const struct job *shown = jobs->newest;
 
 	run_status_refresh(jobs->with.status, &counts, shown ? shown->item : NULL,
-			   shown ? shown->item_length : 0);
+	                   shown ? shown->item_length : 0);
 	if (!more_to_start(jobs))
 		return wait_for_something(jobs);
 	/* Slots are still free after a whole portion of starts: only a glance, then the next portion. */
@@ -568,7 +568,7 @@ static void report_ended(struct jobs *jobs)
 		return;
 	run_exit_signal_name(-run_signals_first(), name, sizeof(name));
 	run_status_say(jobs->with.status, NULL, 0, "%s: %zu of %zu running jobs had to be ended%s", name,
-		       jobs->ended, jobs->to_end, jobs->ending == ENDING_KILLED ? ", not all gently" : "");
+	               jobs->ended, jobs->to_end, jobs->ending == ENDING_KILLED ? ", not all gently" : "");
 }
 
 /* The engine has failed: nothing can be waited for but the jobs themselves. */
@@ -589,7 +589,7 @@ static void give_up(struct jobs *jobs, int error)
 enum run_exit_status run_jobs(const struct run_surroundings *surroundings)
 {
 	__attribute__((cleanup(free_slots))) struct jobs jobs = { .with = *surroundings,
-								  .limit = surroundings->limit };
+		                                                  .limit = surroundings->limit };
 
 	for (;;) {
 		int result;

@@ -32,7 +32,7 @@ struct run_surroundings {
 	const struct run_signals *signals;
 	struct run_status *status;
 	struct run_costs *costs; /* NULL: nobody asks */
-	size_t limit;		 /* how many jobs may run at a time, at least 1 */
+	size_t limit;            /* how many jobs may run at a time, at least 1 */
 };
 
 /* Runs a job for each item, at last none is left. Returns the exit status. Messages have been given. */

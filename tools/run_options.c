@@ -14,7 +14,7 @@ struct error_text {
 
 /* One row is one option. Everything else here - getopt's tables, the help - is made from the rows. */
 struct option_row {
-	char letter;	      /* 0: it has none */
+	char letter;          /* 0: it has none */
 	const char *name;     /* NULL: it has none */
 	const char *argument; /* NULL: it takes none; "[=FILE]": it may have one, after its long name */
 	const char *help;     /* NULL: another name of the row above */
@@ -34,7 +34,7 @@ static int apply_jobs(struct run_options *options, const char *argument, struct 
 	number = strtoul(argument, NULL, 10);
 	if (number > most) {
 		snprintf(error->text, error->size, "%lu jobs at a time are too many (0 to %zu)", number,
-			 most);
+		         most);
 		return -EINVAL;
 	}
 	options->jobs = number;
@@ -147,8 +147,8 @@ static void make_names(struct option *names)
 		if (!rows[i].name)
 			continue;
 		*names++ = (struct option){ .name = rows[i].name,
-					    .has_arg = argument_kind(&rows[i]),
-					    .val = row_value(i) };
+			                    .has_arg = argument_kind(&rows[i]),
+			                    .val = row_value(i) };
 	}
 	*names = (struct option){ 0 };
 }
@@ -168,7 +168,7 @@ static void explain_misuse(int value, const char *word, struct error_text *error
 }
 
 int run_options_parse(struct run_options *ret_options, int argument_count, char **arguments, char *error,
-		      size_t error_size)
+                      size_t error_size)
 {
 	struct error_text error_text = { error, error_size };
 	struct run_options options = { 0 };
@@ -209,11 +209,11 @@ static void print_spellings(FILE *file, size_t row)
 	for (size_t i = row; i < end; i++)
 		if (rows[i].letter)
 			length += snprintf(text + length, sizeof(text) - (size_t)length, "-%c, ",
-					   rows[i].letter);
+			                   rows[i].letter);
 	if (rows[row].name)
 		length += snprintf(text + length, sizeof(text) - (size_t)length, "--%s%s%s", rows[row].name,
-				   argument_kind(&rows[row]) == required_argument ? "=" : "",
-				   rows[row].argument ? rows[row].argument : "");
+		                   argument_kind(&rows[row]) == required_argument ? "=" : "",
+		                   rows[row].argument ? rows[row].argument : "");
 	else
 		text[length - 2] = '\0';
 	fprintf(file, "  %-20s ", text);

@@ -20,7 +20,7 @@ struct run_options {
 	bool null_separated;
 	bool costs;
 	const char *costs_file; /* NULL: standard output */
-	char **command;		/* ended by NULL; empty if there is none */
+	char **command;         /* ended by NULL; empty if there is none */
 	size_t command_words;
 };
 
@@ -28,7 +28,7 @@ struct run_options {
  * Reads the command line. Returns 0, or -EINVAL and a sentence in `error`.
  */
 int run_options_parse(struct run_options *ret_options, int argument_count, char **arguments, char *error,
-		      size_t error_size);
+                      size_t error_size);
 
 void run_options_print_help(FILE *file);
 

@@ -77,7 +77,7 @@ static void draw(const struct run_counts *counts, const char *item, size_t item_
 	struct run_text text = { data, 0, sizeof(data) - 1 };
 
 	run_text_format(&plain, "%zu done, %zu running, %zu failed", counts->done, counts->running,
-			counts->failed);
+	                counts->failed);
 	run_text_add(&text, erase);
 	run_text_add_bytes(&text, plain.data, plain.length < columns ? plain.length : columns);
 	/* Room for " | " and something that can be recognised. */
@@ -92,7 +92,7 @@ static void draw(const struct run_counts *counts, const char *item, size_t item_
 }
 
 void run_status_refresh(struct run_status *status, const struct run_counts *counts, const char *item,
-			size_t item_length)
+                        size_t item_length)
 {
 	int64_t now;
 

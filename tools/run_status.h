@@ -30,12 +30,12 @@ int64_t run_status_timeout(const struct run_status *status);
 
 /* Redraws the line if its turn has come. `item` may be NULL. */
 void run_status_refresh(struct run_status *status, const struct run_counts *counts, const char *item,
-			size_t item_length);
+                        size_t item_length);
 
 void run_status_clear(struct run_status *status);
 
 /* Prints "pidring-run: ITEM: MESSAGE" in one piece; `item` may be NULL. */
 __attribute__((format(printf, 4, 5))) void run_status_say(struct run_status *status, const char *item,
-							  size_t item_length, const char *format, ...);
+                                                          size_t item_length, const char *format, ...);
 
 #endif

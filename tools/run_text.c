@@ -49,7 +49,7 @@ static const struct {
 	uint32_t first;
 	uint32_t last;
 } deceptive[] = {
-	{ 0x80, 0x9f },	    { 0xad, 0xad },	{ 0x61c, 0x61c },   { 0x180e, 0x180e }, { 0x200b, 0x200f },
+	{ 0x80, 0x9f },     { 0xad, 0xad },     { 0x61c, 0x61c },   { 0x180e, 0x180e }, { 0x200b, 0x200f },
 	{ 0x2028, 0x202e }, { 0x2060, 0x206f }, { 0xfeff, 0xfeff }, { 0xfff9, 0xfffb }, { 0xe0000, 0xe0fff },
 };
 
@@ -100,9 +100,9 @@ static size_t decode_sequence(const unsigned char *bytes, size_t count, uint32_t
 
 struct piece {
 	char shown[4];
-	size_t bytes;	/* of `shown` */
+	size_t bytes;   /* of `shown` */
 	size_t columns; /* never less than it takes; combining and narrow characters may be overrated */
-	size_t taken;	/* from the item */
+	size_t taken;   /* from the item */
 };
 
 static struct piece as_it_is(const unsigned char *bytes, size_t count, size_t columns)

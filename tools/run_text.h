@@ -18,7 +18,7 @@ void run_text_add(struct run_text *text, const char *string);
 void run_text_add_bytes(struct run_text *text, const char *bytes, size_t count);
 __attribute__((format(printf, 2, 3))) void run_text_format(struct run_text *text, const char *format, ...);
 __attribute__((format(printf, 2, 0))) void run_text_format_list(struct run_text *text, const char *format,
-								va_list arguments);
+                                                                va_list arguments);
 
 /*
  * Adds an item: what is printable in UTF-8 as it is, everything else as \\, \n, \r, \t or \xNN; cut, with

@@ -15,7 +15,7 @@
 /* The paths that are open here, found out once (PIDRING_CLONE narrows them). */
 struct birth_paths {
 	enum pidring_birth program;
-	bool clone3;      /* for function targets */
+	bool clone3; /* for function targets */
 	bool close_range;
 };
 
@@ -29,15 +29,16 @@ struct newborn {
 };
 
 /*
- * A slot: the memory that a program's child lives in until its exec. The word is 1 from before the clone until the
- * kernel clears it, when the child has left the memory; only then may the slot be used again.
+ * A slot: the memory that a program's child lives in until its exec. The word is 1 from before the clone
+ * until the kernel clears it, when the child has left the memory; only then may the slot be used again.
  */
 struct birth_slot {
 	STAILQ_ENTRY(birth_slot) link;
 	_Atomic uint32_t word;
 	int report_descriptor; /* the reading end where memory is not shared; -1 */
 	struct child_plan plan;
-	size_t mapping_size; /* this struct is at the top of the mapping, the stack below, a guard page at the bottom */
+	size_t mapping_size; /* this struct is at the top of the mapping, the stack below, a guard page at the
+	                        bottom */
 };
 
 STAILQ_HEAD(birth_slot_list, birth_slot);
@@ -48,8 +49,8 @@ void birth_slot_give_back(struct birth_slot_list *pool, struct birth_slot *slot)
 void birth_slots_release(struct birth_slot_list *pool);
 
 /*
- * Creates the child of slot->plan. All signals are blocked by the caller. Returns 0, or a negated errno (then nothing
- * was created).
+ * Creates the child of slot->plan. All signals are blocked by the caller. Returns 0, or a negated errno (then
+ * nothing was created).
  */
 int birth_program(const struct birth_paths *paths, struct birth_slot *slot, struct newborn *ret_newborn);
 
@@ -57,7 +58,8 @@ int birth_program(const struct birth_paths *paths, struct birth_slot *slot, stru
 bool birth_program_is_settled(struct birth_slot *slot);
 /* Waits until it has. */
 void birth_program_wait(struct birth_slot *slot, int pidfd);
-/* To be called once, when it has. Afterwards failed_step and failed_error of the plan tell whether the program runs. */
+/* To be called once, when it has. Afterwards failed_step and failed_error of the plan tell whether the
+ * program runs. */
 void birth_program_settle(struct birth_slot *slot);
 /* Closes what the slot still holds. */
 void birth_program_release(struct birth_slot *slot);
@@ -69,12 +71,13 @@ struct birth_function {
 	void *argument;
 };
 
-/* libc's fork(), for both kinds of target: the child is held until the parent has opened its pidfd, then calls
- * child(argument), which never returns. To be called with the fork lock held, in whose shelter the caller makes descriptors
- * that no sibling may inherit; the child finds the lock free. */
+/* libc's fork(), for both kinds of target: the child is held until the parent has opened its pidfd, then
+ * calls child(argument), which never returns. To be called with the fork lock held, in whose shelter the
+ * caller makes descriptors that no sibling may inherit; the child finds the lock free. */
 void birth_fork_lock(void);
 void birth_fork_unlock(void);
-int birth_fork(void (*child)(void *argument), void *argument, int parent_pidfd, pid_t *ret_pid, int *ret_pidfd);
+int birth_fork(void (*child)(void *argument), void *argument, int parent_pidfd, pid_t *ret_pid,
+               int *ret_pidfd);
 /* In a fork that the library did not make: the lock may have been held by a thread that stayed behind. */
 void birth_fork_forget(void);
 
@@ -82,12 +85,13 @@ void birth_fork_forget(void);
 bool birth_function_clones(const struct birth_paths *paths);
 /* Forks a child that calls function->child. All signals are blocked by the caller, in the child too. */
 int birth_function(const struct birth_paths *paths, const struct birth_function *function,
-		   struct newborn *ret_newborn);
+                   struct newborn *ret_newborn);
 
 /*
- * The keeper: a thread of the library's own, made when first needed, that lives as long as the process and creates the children
- * that have a death signal for callers that may end first (the kernel ties the signal to the creating thread). Calls
- * function(argument) there and returns when it has returned. -EAGAIN, -ENOMEM: no thread.
+ * The keeper: a thread of the library's own, made when first needed, that lives as long as the process and
+ * creates the children that have a death signal for callers that may end first (the kernel ties the signal to
+ * the creating thread). Calls function(argument) there and returns when it has returned. -EAGAIN, -ENOMEM: no
+ * thread.
  */
 int keeper_call(void (*function)(void *argument), void *argument);
 /* In a fork: the keeper has stayed behind. */

@@ -2,19 +2,22 @@
 /*
  * What runs between clone and target, in the order of the two tables at the end of this file.
  *
- * A program's child usually shares memory, thread-local storage and, at first, descriptors with its creator, who goes on
- * meanwhile (CLONE_VM without CLONE_VFORK). What follows from that, and where it is answered:
+ * A program's child usually shares memory, thread-local storage and, at first, descriptors with its creator,
+ * who goes on meanwhile (CLONE_VM without CLONE_VFORK). What follows from that, and where it is answered:
  *
  *   - errno is the creator's: only raw system calls (sys/raw.h), never libc.
  *   - malloc, stdio and the dynamic linker hold the creator's locks: nothing is allocated, no function of
  *     another object is called (not even memset: no large local variables, no struct copies).
- *   - a signal handler would run the creator's code on its data: all signals are blocked from before the clone until
- *     the dispositions are reset; the mask is restored last.
- *   - a sanitizer's instrumentation would write the creator's shadow stack: this file is always compiled without it.
- *   - the descriptor table is the creator's until stage_unshare: nothing before it opens, moves or closes anything.
- *   - the creator may release plan and stack as soon as the kernel has cleared its word, which happens in exec or exit,
- *     from where there is no way back to this code.
- *   - the compiler's stack protector reads the creator's canary, which is the same for both and never changes.
+ *   - a signal handler would run the creator's code on its data: all signals are blocked from before the
+ * clone until the dispositions are reset; the mask is restored last.
+ *   - a sanitizer's instrumentation would write the creator's shadow stack: this file is always compiled
+ * without it.
+ *   - the descriptor table is the creator's until stage_unshare: nothing before it opens, moves or closes
+ * anything.
+ *   - the creator may release plan and stack as soon as the kernel has cleared its word, which happens in
+ * exec or exit, from where there is no way back to this code.
+ *   - the compiler's stack protector reads the creator's canary, which is the same for both and never
+ * changes.
  */
 #include "birth/child.h"
 
@@ -127,8 +130,8 @@ static bool parent_has_ended(const struct child_plan *plan)
 
 /*
  * After every change of credentials, which would clear it (prctl(2)). A parent that ended before the prctl is
- * noticed by the look after it; the signal that was missed is sent by the child itself and waits, with all others, for
- * the mask.
+ * noticed by the look after it; the signal that was missed is sent by the child itself and waits, with all
+ * others, for the mask.
  */
 static long stage_death_signal(struct child_plan *plan)
 {
@@ -143,8 +146,8 @@ static long stage_death_signal(struct child_plan *plan)
 	return raw_call2(SYS_kill, raw_call0(SYS_getpid), plan->death_signal);
 }
 
-/* Leaves the shared table: the kernel copies only what is below unshare_from, so the cost does not grow with the
- * table (Linux 5.9). */
+/* Leaves the shared table: the kernel copies only what is below unshare_from, so the cost does not grow with
+ * the table (Linux 5.9). */
 static long stage_unshare(struct child_plan *plan)
 {
 	if (!plan->shared_table)
@@ -152,8 +155,8 @@ static long stage_unshare(struct child_plan *plan)
 	return raw_call3(SYS_close_range, plan->unshare_from, (long)~0U, CLOSE_RANGE_UNSHARE);
 }
 
-/* Sources first move above all targets, so that no placement can overwrite the source of another: 1 -> 2 and 2 -> 1 come
- * out right. */
+/* Sources first move above all targets, so that no placement can overwrite the source of another: 1 -> 2 and
+ * 2 -> 1 come out right. */
 static long lift(int source, int above)
 {
 	if (source >= 0)
@@ -249,11 +252,12 @@ struct directory_entry {
 	char name[];
 };
 
-/* Without close_range: /proc/self/fd lists what is open. Closing while reading may skip entries, hence until a pass finds
- * nothing. */
+/* Without close_range: /proc/self/fd lists what is open. Closing while reading may skip entries, hence until
+ * a pass finds nothing. */
 static long close_listed(const struct child_plan *plan)
 {
-	long directory = raw_call4(SYS_openat, AT_FDCWD, (long)"/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	long directory =
+		raw_call4(SYS_openat, AT_FDCWD, (long)"/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 	_Alignas(struct directory_entry) char buffer[1024];
 	bool found = true;
 
@@ -314,7 +318,8 @@ static long stage_close(struct child_plan *plan)
 
 static long stage_mask(struct child_plan *plan)
 {
-	return raw_call4(SYS_rt_sigprocmask, SIG_SETMASK, (long)&plan->signal_mask, 0, (long)SYS_SIGNAL_SET_SIZE);
+	return raw_call4(SYS_rt_sigprocmask, SIG_SETMASK, (long)&plan->signal_mask, 0,
+	                 (long)SYS_SIGNAL_SET_SIZE);
 }
 
 static long stage_exec(struct child_plan *plan)

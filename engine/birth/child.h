@@ -21,9 +21,9 @@ struct placement {
 
 struct child_plan {
 	/* Every stage is skipped unless its field asks for it. */
-	bool reset_signals;          /* every disposition to SIG_DFL; else only handlers, if the clone did not */
-	bool handlers_cleared;       /* CLONE_CLEAR_SIGHAND did that */
-	sys_signal_set signal_mask;  /* set last, before exec */
+	bool reset_signals;    /* every disposition to SIG_DFL; else only handlers, if the clone did not */
+	bool handlers_cleared; /* CLONE_CLEAR_SIGHAND did that */
+	sys_signal_set signal_mask; /* set last, before exec */
 	bool new_session, new_group;
 	bool set_umask;
 	mode_t umask;
@@ -35,7 +35,8 @@ struct child_plan {
 	int parent_pidfd; /* -1: none */
 
 	/* Descriptors. */
-	bool shared_table;  /* CLONE_FILES: leave the creator's table, taking only what is below unshare_from along */
+	bool shared_table; /* CLONE_FILES: leave the creator's table, taking only what is below unshare_from
+	                      along */
 	unsigned unshare_from;
 	bool keep_descriptors;
 	bool have_close_range;
@@ -47,7 +48,8 @@ struct child_plan {
 	char *const *argv;
 	char *const *envp;
 
-	/* How a failure is told: in these two if the memory is shared, else as a struct child_report to report_descriptor. */
+	/* How a failure is told: in these two if the memory is shared, else as a struct child_report to
+	 * report_descriptor. */
 	int report_descriptor; /* -1: the memory is shared */
 	int failed_step;       /* enum pidring_step */
 	int failed_error;      /* errno, positive */
@@ -62,8 +64,8 @@ struct child_report {
 __attribute__((noreturn)) void child_run_program(void *plan);
 /* The same with the signature that clone(2)'s wrapper wants. */
 int child_run_program_clone(void *plan);
-/* In the fork of a function target: the stages that go for functions, too. Returns 0, or a negated errno with failed_step
- * set. */
+/* In the fork of a function target: the stages that go for functions, too. Returns 0, or a negated errno with
+ * failed_step set. */
 int child_prepare_function(struct child_plan *plan);
 
 /* Whether the process of this pidfd has ended. */

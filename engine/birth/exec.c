@@ -2,11 +2,11 @@
 /*
  * Start method `exec`: a program, by the asynchronous vfork, and by its two fallbacks.
  *
- *   CLONE_VM     clone3 without CLONE_VFORK: the caller goes on at once, the kernel clears and wakes the slot's word when
- *                the child leaves the memory. The failing stage and its errno stand in the slot.
+ *   CLONE_VM     clone3 without CLONE_VFORK: the caller goes on at once, the kernel clears and wakes the
+ * slot's word when the child leaves the memory. The failing stage and its errno stand in the slot.
  *   CLONE_VFORK  clone: the caller is suspended until then.
- *   FORK_EXEC    libc's fork() and pidfd_open: nothing is shared; a close-on-exec pipe tells of success by its
- *                end, of failure by a report.
+ *   FORK_EXEC    libc's fork() and pidfd_open: nothing is shared; a close-on-exec pipe tells of success by
+ * its end, of failure by a report.
  */
 #include "birth/birth.h"
 
@@ -31,7 +31,7 @@ static int clone_vm(struct birth_slot *slot, struct newborn *ret_newborn)
 	char *bottom = stack_bottom(slot);
 	struct sys_clone_arguments arguments = {
 		.flags = CLONE_VM | CLONE_PIDFD | CLONE_CLEAR_SIGHAND | CLONE_CHILD_CLEARTID |
-			 (slot->plan.shared_table ? CLONE_FILES : 0),
+		         (slot->plan.shared_table ? CLONE_FILES : 0),
 		.pidfd = (uint64_t)(uintptr_t)&pidfd,
 		.child_tid = (uint64_t)(uintptr_t)&slot->word,
 		.exit_signal = SIGCHLD,
@@ -136,12 +136,13 @@ bool birth_program_is_settled(struct birth_slot *slot)
 
 void birth_program_wait(struct birth_slot *slot, int pidfd)
 {
-	/* Some kernels (before 5.16) do not clear the word of a child that dumps core: then its end is the sign. */
+	/* Some kernels (before 5.16) do not clear the word of a child that dumps core: then its end is the
+	 * sign. */
 	enum { LOOK_EVERY = 100 * 1000 * 1000 };
 
 	if (slot->report_descriptor >= 0) {
 		struct pollfd items[2] = { { .fd = slot->report_descriptor, .events = POLLIN },
-					   { .fd = pidfd, .events = POLLIN } };
+			                   { .fd = pidfd, .events = POLLIN } };
 		while (poll(items, 2, -1) < 0 && errno == EINTR)
 			;
 		return;

@@ -2,10 +2,10 @@
 /*
  * Start method `fork`: a function, in a copy of the caller.
  *
- *   CLONE  clone3 for a single-threaded caller. A bare clone3 is not fork(): libc's copy of the thread id would stay
- *          the parent's, and the robust futex list would be empty; both are repaired. libc's locks need no repair, as
- *          nobody else could hold them.
- *   FORK   libc's fork() for a threaded caller, whose other threads may hold the locks of malloc and stdio (gated.c).
+ *   CLONE  clone3 for a single-threaded caller. A bare clone3 is not fork(): libc's copy of the thread id
+ * would stay the parent's, and the robust futex list would be empty; both are repaired. libc's locks need no
+ * repair, as nobody else could hold them. FORK   libc's fork() for a threaded caller, whose other threads may
+ * hold the locks of malloc and stdio (gated.c).
  */
 #include "birth/birth.h"
 
@@ -31,8 +31,8 @@ static int find_repairs(struct repairs *ret_repairs)
 	return sys_get_robust_list(&ret_repairs->robust_list, &ret_repairs->robust_list_length);
 }
 
-static int clone_function(const struct birth_function *function, const struct repairs *repairs, int parent_pidfd,
-			  struct newborn *ret_newborn)
+static int clone_function(const struct birth_function *function, const struct repairs *repairs,
+                          int parent_pidfd, struct newborn *ret_newborn)
 {
 	int pidfd = -1;
 	struct sys_clone_arguments arguments = {
@@ -105,7 +105,7 @@ bool birth_function_clones(const struct birth_paths *paths)
 }
 
 int birth_function(const struct birth_paths *paths, const struct birth_function *function,
-		   struct newborn *ret_newborn)
+                   struct newborn *ret_newborn)
 {
 	struct repairs repairs;
 	/* The child's sentinel of its parent: opened before the clone, so that it cannot be a stranger's. */

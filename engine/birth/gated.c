@@ -12,9 +12,10 @@
 #include <unistd.h>
 
 /*
- * Close-on-exec does not act on fork: a child that is forked while another thread has a report pipe open would keep its
- * writing end, and that thread would wait for this child's end. So the library forks one at a time. (A fork of the host's
- * own at that moment is not covered: there the end of the reporting child itself is the sign.)
+ * Close-on-exec does not act on fork: a child that is forked while another thread has a report pipe open
+ * would keep its writing end, and that thread would wait for this child's end. So the library forks one at a
+ * time. (A fork of the host's own at that moment is not covered: there the end of the reporting child itself
+ * is the sign.)
  */
 static pthread_mutex_t fork_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -36,7 +37,8 @@ void birth_fork_forget(void)
 /* A parent that died before never opens the gate. */
 static void wait_at_gate(int gate, int parent_pidfd)
 {
-	struct pollfd items[2] = { { .fd = gate, .events = POLLIN }, { .fd = parent_pidfd, .events = POLLIN } };
+	struct pollfd items[2] = { { .fd = gate, .events = POLLIN },
+		                   { .fd = parent_pidfd, .events = POLLIN } };
 
 	while (poll(items, 2, -1) < 0 && errno == EINTR)
 		;
@@ -53,10 +55,11 @@ static void abandon(pid_t pid)
 }
 
 /*
- * Without the gate the child could end, be reaped by a handler of the host's and have its pid given to a stranger before
- * pidfd_open.
+ * Without the gate the child could end, be reaped by a handler of the host's and have its pid given to a
+ * stranger before pidfd_open.
  */
-int birth_fork(void (*child)(void *argument), void *argument, int parent_pidfd, pid_t *ret_pid, int *ret_pidfd)
+int birth_fork(void (*child)(void *argument), void *argument, int parent_pidfd, pid_t *ret_pid,
+               int *ret_pidfd)
 {
 	uint64_t open_gate = 1;
 	int gate = eventfd(0, EFD_CLOEXEC);

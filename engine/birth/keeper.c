@@ -8,8 +8,8 @@
 
 /* A process has one keeper; callers take turns. */
 static struct {
-	pthread_mutex_t turn;  /* held by the caller that is being served */
-	pthread_mutex_t lock;  /* guards the rest */
+	pthread_mutex_t turn; /* held by the caller that is being served */
+	pthread_mutex_t lock; /* guards the rest */
 	pthread_cond_t changed;
 	bool running;
 	void (*function)(void *argument); /* NULL: nothing to do */

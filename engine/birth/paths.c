@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Arguments of size 0 are refused with EINVAL by a kernel that has clone3; ENOSYS and EPERM are a sandbox's or an old
- * kernel's. */
+/* Arguments of size 0 are refused with EINVAL by a kernel that has clone3; ENOSYS and EPERM are a sandbox's
+ * or an old kernel's. */
 static bool probe_clone3(void)
 {
 	return sys_clone3_probe() == -EINVAL;
@@ -26,7 +26,8 @@ int birth_paths_probe(struct birth_paths *ret_paths)
 	struct birth_paths paths = { .clone3 = probe_clone3(), .close_range = probe_close_range() };
 
 	/* CLONE_CLEAR_SIGHAND (5.5) and CLOSE_RANGE_UNSHARE (5.9) are there whenever close_range is. */
-	paths.program = paths.clone3 && paths.close_range ? PIDRING_BIRTH_CLONE_VM : PIDRING_BIRTH_CLONE_VFORK;
+	paths.program =
+		paths.clone3 && paths.close_range ? PIDRING_BIRTH_CLONE_VM : PIDRING_BIRTH_CLONE_VFORK;
 	if (!forced || !*forced) {
 		*ret_paths = paths;
 		return 0;

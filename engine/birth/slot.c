@@ -5,8 +5,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* child.c needs less than 4 KiB; the rest is room for the kernel's signal frame and for clone(2)'s wrapper. Only touched
- * pages cost anything. */
+/* child.c needs less than 4 KiB; the rest is room for the kernel's signal frame and for clone(2)'s wrapper.
+ * Only touched pages cost anything. */
 enum { STACK_SIZE = 32 * 1024 };
 
 struct birth_slot *birth_slot_take(struct birth_slot_list *pool)
@@ -20,7 +20,8 @@ struct birth_slot *birth_slot_take(struct birth_slot_list *pool)
 
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	size_t size = page + STACK_SIZE + page;
-	char *mapping = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	char *mapping =
+		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
 	if (mapping == MAP_FAILED)
 		return NULL;
 	if (mprotect(mapping, page, PROT_NONE) < 0) {

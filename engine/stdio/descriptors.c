@@ -70,7 +70,8 @@ static void place(struct child_plan *plan, int source, int target)
 	plan->placements[plan->placement_count++] = (struct placement){ source, target };
 }
 
-static int place_streams(struct child_plan *plan, const struct settings *settings, enum pidring_stream stdin_default)
+static int place_streams(struct child_plan *plan, const struct settings *settings,
+                         enum pidring_stream stdin_default)
 {
 	for (int i = 0; i < 3; i++) {
 		const struct stream_setting *stream = &settings->streams[i];
@@ -83,15 +84,15 @@ static int place_streams(struct child_plan *plan, const struct settings *setting
 		if (to != PIDRING_STREAM_DESCRIPTOR)
 			continue;
 		if (fcntl(stream->descriptor, F_GETFD) < 0)
-			return explain(-EBADF, "%s_descriptor is %d, which is not open any more", stream_names[i],
-				       stream->descriptor);
+			return explain(-EBADF, "%s_descriptor is %d, which is not open any more",
+			               stream_names[i], stream->descriptor);
 		place(plan, stream->descriptor, i);
 	}
 	return 0;
 }
 
 int descriptors_place(struct child_plan *plan, const struct settings *settings, int authkey_memfd,
-		      struct low_descriptors *low, struct taken_descriptors *ret_taken)
+                      struct low_descriptors *low, struct taken_descriptors *ret_taken)
 {
 	int highest = 2;
 

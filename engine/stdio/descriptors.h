@@ -9,8 +9,9 @@
 #include <stdbool.h>
 
 /*
- * A child that shares its creator's table takes along what is below a number and leaves the rest, so descriptors to pass must
- * have low numbers. An engine keeps a few, which stand in for high ones during a start.
+ * A child that shares its creator's table takes along what is below a number and leaves the rest, so
+ * descriptors to pass must have low numbers. An engine keeps a few, which stand in for high ones during a
+ * start.
  */
 struct low_descriptors {
 	int number[CHILD_PLACEMENTS]; /* -1: could not be had */
@@ -29,10 +30,10 @@ struct taken_descriptors {
 	int number[CHILD_PLACEMENTS];
 };
 
-/* Fills the placements of the plan for a program: streams, and the auth key's memfd if it is not -1. -EBADF: a stream's
- * descriptor is not open; then nothing is taken. */
+/* Fills the placements of the plan for a program: streams, and the auth key's memfd if it is not -1. -EBADF:
+ * a stream's descriptor is not open; then nothing is taken. */
 int descriptors_place(struct child_plan *plan, const struct settings *settings, int authkey_memfd,
-		      struct low_descriptors *low, struct taken_descriptors *ret_taken);
+                      struct low_descriptors *low, struct taken_descriptors *ret_taken);
 /* For a function, whose table is a copy anyway. */
 int descriptors_place_function(struct child_plan *plan, const struct settings *settings);
 /* Gives the low descriptors back, once the child has left the table. `low` is NULL if the engine is gone. */

@@ -19,9 +19,9 @@ long sys_clone3(const struct sys_clone_arguments *arguments)
 }
 
 /*
- * The child comes back from the kernel on an empty stack, so nothing that a compiler might have put on the old one can
- * be used: function and argument are kept in registers, which the kernel hands to the child unchanged. The outermost frame is marked
- * (a zero frame pointer) for unwinders.
+ * The child comes back from the kernel on an empty stack, so nothing that a compiler might have put on the
+ * old one can be used: function and argument are kept in registers, which the kernel hands to the child
+ * unchanged. The outermost frame is marked (a zero frame pointer) for unwinders.
  */
 #if defined(__x86_64__)
 
@@ -32,16 +32,16 @@ long sys_clone3_call(const struct sys_clone_arguments *arguments, void (*functio
 	register void *r13 __asm__("r13") = argument;
 
 	__asm__ volatile("syscall\n\t"
-			 "test %%rax, %%rax\n\t"
-			 "jnz 1f\n\t"
-			 "xor %%ebp, %%ebp\n\t"
-			 "mov %%r13, %%rdi\n\t"
-			 "call *%%r12\n\t"
-			 "hlt\n"
-			 "1:"
-			 : "=a"(result)
-			 : "a"(SYS_clone3), "D"(arguments), "S"(sizeof *arguments), "r"(r12), "r"(r13)
-			 : "rcx", "r11", "memory");
+	                 "test %%rax, %%rax\n\t"
+	                 "jnz 1f\n\t"
+	                 "xor %%ebp, %%ebp\n\t"
+	                 "mov %%r13, %%rdi\n\t"
+	                 "call *%%r12\n\t"
+	                 "hlt\n"
+	                 "1:"
+	                 : "=a"(result)
+	                 : "a"(SYS_clone3), "D"(arguments), "S"(sizeof *arguments), "r"(r12), "r"(r13)
+	                 : "rcx", "r11", "memory");
 	return result;
 }
 
@@ -56,29 +56,30 @@ long sys_clone3_call(const struct sys_clone_arguments *arguments, void (*functio
 	register void *x20 __asm__("x20") = argument;
 
 	__asm__ volatile("svc 0\n\t"
-			 "cbnz x0, 1f\n\t"
-			 "mov x29, xzr\n\t"
-			 "mov x30, xzr\n\t"
-			 "mov x0, x20\n\t"
-			 "blr x19\n\t"
-			 "brk #0\n"
-			 "1:"
-			 : "+r"(x0)
-			 : "r"(x8), "r"(x1), "r"(x19), "r"(x20)
-			 : "memory");
+	                 "cbnz x0, 1f\n\t"
+	                 "mov x29, xzr\n\t"
+	                 "mov x30, xzr\n\t"
+	                 "mov x0, x20\n\t"
+	                 "blr x19\n\t"
+	                 "brk #0\n"
+	                 "1:"
+	                 : "+r"(x0)
+	                 : "r"(x8), "r"(x1), "r"(x19), "r"(x20)
+	                 : "memory");
 	return x0;
 }
 
 #endif
 
 /*
- * Only for kernels or sandboxes without clone3. libc's clone() may write errno in the child, but the caller is suspended
- * meanwhile and its errno is put back here.
+ * Only for kernels or sandboxes without clone3. libc's clone() may write errno in the child, but the caller
+ * is suspended meanwhile and its errno is put back here.
  */
 long sys_clone_vfork(void *stack_top, int *ret_pidfd, int (*function)(void *), void *argument)
 {
 	int saved = errno;
-	long pid = clone(function, stack_top, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, argument, ret_pidfd);
+	long pid = clone(function, stack_top, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, argument,
+	                 ret_pidfd);
 	long result = pid < 0 ? -(long)errno : pid;
 
 	errno = saved;

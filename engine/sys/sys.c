@@ -39,7 +39,8 @@ int sys_pidfd_send_signal(int pidfd, int signal_number)
 int sys_waitid_pidfd(int pidfd, siginfo_t *ret_information, struct rusage *ret_usage)
 {
 	ret_information->si_pid = 0;
-	return (int)raw_call5(SYS_waitid, P_PIDFD, pidfd, (long)ret_information, WEXITED | WNOHANG, (long)ret_usage);
+	return (int)raw_call5(SYS_waitid, P_PIDFD, pidfd, (long)ret_information, WEXITED | WNOHANG,
+	                      (long)ret_usage);
 }
 
 int sys_pidfd_exit_status(int pidfd, int *ret_wait_status)
@@ -65,15 +66,16 @@ int sys_futex_wait(const uint32_t *word, uint32_t expected, int64_t deadline)
 	struct timespec until = { .tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000 };
 	const struct timespec *timeout = deadline == INT64_MAX ? NULL : &until;
 
-	/* The kernel wakes the word of CLONE_CHILD_CLEARTID as a shared futex: no FUTEX_PRIVATE_FLAG. The BITSET form takes
-	 * an absolute deadline of CLOCK_MONOTONIC. */
+	/* The kernel wakes the word of CLONE_CHILD_CLEARTID as a shared futex: no FUTEX_PRIVATE_FLAG. The
+	 * BITSET form takes an absolute deadline of CLOCK_MONOTONIC. */
 	return (int)raw_call6(SYS_futex, (long)word, FUTEX_WAIT_BITSET, expected, (long)timeout, 0,
-			      (long)FUTEX_BITSET_MATCH_ANY);
+	                      (long)FUTEX_BITSET_MATCH_ANY);
 }
 
 int sys_signal_mask(const sys_signal_set *set, sys_signal_set *ret_old)
 {
-	return (int)raw_call4(SYS_rt_sigprocmask, SIG_SETMASK, (long)set, (long)ret_old, (long)SYS_SIGNAL_SET_SIZE);
+	return (int)raw_call4(SYS_rt_sigprocmask, SIG_SETMASK, (long)set, (long)ret_old,
+	                      (long)SYS_SIGNAL_SET_SIZE);
 }
 
 int sys_thread_id_address(int **ret_address)

@@ -28,7 +28,8 @@ typedef uint64_t sys_signal_set;
 #define CLOSE_RANGE_UNSHARE (1U << 1)
 #endif
 
-/* The kernel's struct clone_args, as of Linux 5.7 (88 bytes): what an older one does not know must be zero. */
+/* The kernel's struct clone_args, as of Linux 5.7 (88 bytes): what an older one does not know must be zero.
+ */
 struct sys_clone_arguments {
 	uint64_t flags;
 	uint64_t pidfd;
@@ -49,21 +50,23 @@ long sys_clone3_probe(void);
 long sys_clone3(const struct sys_clone_arguments *arguments);
 /* clone3(2) onto the stack in the arguments: the child calls function(argument), which must not return. */
 long sys_clone3_call(const struct sys_clone_arguments *arguments, void (*function)(void *), void *argument);
-/* clone(2) with CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD onto the stack that ends at `stack_top`; returns once the
- * child has left the memory. */
+/* clone(2) with CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD onto the stack that ends at `stack_top`;
+ * returns once the child has left the memory. */
 long sys_clone_vfork(void *stack_top, int *ret_pidfd, int (*function)(void *), void *argument);
 
 int sys_pidfd_open(pid_t pid);
 int sys_pidfd_send_signal(int pidfd, int signal_number);
-/* waitid(2) on a pidfd for its end, without blocking, with the rusage that libc's waitid leaves out. Returns 0 with
- * si_pid 0 while it runs. */
+/* waitid(2) on a pidfd for its end, without blocking, with the rusage that libc's waitid leaves out. Returns
+ * 0 with si_pid 0 while it runs. */
 int sys_waitid_pidfd(int pidfd, siginfo_t *ret_information, struct rusage *ret_usage);
-/* The wait status of a process that somebody has reaped: ioctl(PIDFD_GET_INFO) with PIDFD_INFO_EXIT, Linux 6.15. */
+/* The wait status of a process that somebody has reaped: ioctl(PIDFD_GET_INFO) with PIDFD_INFO_EXIT,
+ * Linux 6.15. */
 int sys_pidfd_exit_status(int pidfd, int *ret_wait_status);
 
 int sys_close_range(unsigned first, unsigned last, unsigned flags);
 
-/* Waits until *word is not `expected`, or a wake-up, or the deadline of CLOCK_MONOTONIC nanoseconds (INT64_MAX: none). */
+/* Waits until *word is not `expected`, or a wake-up, or the deadline of CLOCK_MONOTONIC nanoseconds
+ * (INT64_MAX: none). */
 int sys_futex_wait(const uint32_t *word, uint32_t expected, int64_t deadline);
 
 int sys_signal_mask(const sys_signal_set *set, sys_signal_set *ret_old);

@@ -27,7 +27,8 @@ static int add(struct epoll_watch *self, int descriptor, struct watch_item *item
 	return epoll_ctl(self->epoll, EPOLL_CTL_ADD, descriptor, &event) < 0 ? -errno : 0;
 }
 
-/* Always before the descriptor is closed: the entry would outlive it while a forked sibling holds a copy (epoll(7)). */
+/* Always before the descriptor is closed: the entry would outlive it while a forked sibling holds a copy
+ * (epoll(7)). */
 static void drop(struct epoll_watch *self, int descriptor)
 {
 	epoll_ctl(self->epoll, EPOLL_CTL_DEL, descriptor, NULL);
@@ -127,8 +128,8 @@ static int pwait(int epoll, struct epoll_event *events, int capacity, int64_t ti
 
 enum { BATCH = 64 };
 
-static int epoll_wait_items(struct watch *watch, struct watch_item **ret_items, size_t capacity, int64_t timeout,
-			    const sigset_t *mask)
+static int epoll_wait_items(struct watch *watch, struct watch_item **ret_items, size_t capacity,
+                            int64_t timeout, const sigset_t *mask)
 {
 	struct epoll_watch *self = of(watch);
 	struct epoll_event events[BATCH];

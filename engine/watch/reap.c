@@ -30,8 +30,8 @@ int watch_reap(int pidfd, struct reaped *ret_reaped)
 		ret_reaped->wait_status = wait_status_of(&information);
 		return 1;
 	}
-	/* ECHILD: somebody else has reaped it, or SIGCHLD is ignored and the kernel did. The pidfd is the proof of its
-	 * end. */
+	/* ECHILD: somebody else has reaped it, or SIGCHLD is ignored and the kernel did. The pidfd is the
+	 * proof of its end. */
 	if (watch_sentinel(pidfd, 0) <= 0)
 		return 0;
 	if (sys_pidfd_exit_status(pidfd, &ret_reaped->wait_status) == 0)

@@ -10,7 +10,8 @@ int watch_sentinels(struct pollfd *items, size_t count, int64_t deadline)
 {
 	for (;;) {
 		int64_t remaining = clock_remaining(deadline);
-		struct timespec timeout = { .tv_sec = remaining / CLOCK_SECOND, .tv_nsec = remaining % CLOCK_SECOND };
+		struct timespec timeout = { .tv_sec = remaining / CLOCK_SECOND,
+			                    .tv_nsec = remaining % CLOCK_SECOND };
 		int r = ppoll(items, count, remaining == INT64_MAX ? NULL : &timeout, NULL);
 
 		if (r > 0)

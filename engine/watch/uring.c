@@ -2,13 +2,14 @@
 /*
  * The io_uring backend. Nothing outside this file knows that io_uring exists.
  *
- * The ring is set up with IORING_SETUP_DEFER_TASKRUN (Linux 6.1): without it, completions run as task work of the thread that
- * armed the request and interrupt whatever that thread does, so that the host's own epoll_wait would fail with EINTR. The price is
- * that the ring belongs to one thread. Requests die with it (-ECANCELED), so when another thread comes to wait, the ring is
- * made anew and everything is armed again; no item is ever reported because of a cancellation.
+ * The ring is set up with IORING_SETUP_DEFER_TASKRUN (Linux 6.1): without it, completions run as task work of
+ * the thread that armed the request and interrupt whatever that thread does, so that the host's own
+ * epoll_wait would fail with EINTR. The price is that the ring belongs to one thread. Requests die with it
+ * (-ECANCELED), so when another thread comes to wait, the ring is made anew and everything is armed again; no
+ * item is ever reported because of a cancellation.
  *
- * Children are watched by POLL_ADD on their pidfds, never by WAITID: each pending WAITID sits on the parent's one wait queue,
- * and every exit would wake all of them.
+ * Children are watched by POLL_ADD on their pidfds, never by WAITID: each pending WAITID sits on the parent's
+ * one wait queue, and every exit would wake all of them.
  */
 #include "clock.h"
 #include "sys/sys.h"
@@ -24,7 +25,7 @@
 
 enum {
 	SUBMISSIONS = 256,
-	COMPLETIONS = 4096, /* more are kept by the kernel (IORING_FEAT_NODROP) */
+	COMPLETIONS = 4096,  /* more are kept by the kernel (IORING_FEAT_NODROP) */
 	DEFERRED_BATCH = 20, /* so many completions run per io_uring_enter when one is waited for */
 };
 
@@ -54,7 +55,7 @@ static int setup_ring(struct uring_watch *self)
 {
 	struct io_uring_params parameters = {
 		.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
-			 IORING_SETUP_CQSIZE,
+		         IORING_SETUP_CQSIZE,
 		.cq_entries = COMPLETIONS,
 	};
 	int r = io_uring_queue_init_params(SUBMISSIONS, &self->ring, &parameters);
@@ -198,8 +199,9 @@ static int arm_by_timer(struct uring_watch *self, struct watch_item *item)
 }
 
 /*
- * Another loop cannot poll the ring itself: completions of a ring with DEFER_TASKRUN wake only io_uring_enter, but they do write
- * a registered eventfd. Registering is for the ring's thread alone, hence not when the descriptor is asked for.
+ * Another loop cannot poll the ring itself: completions of a ring with DEFER_TASKRUN wake only
+ * io_uring_enter, but they do write a registered eventfd. Registering is for the ring's thread alone, hence
+ * not when the descriptor is asked for.
  */
 static int start_signalling(struct uring_watch *self)
 {
@@ -214,7 +216,8 @@ static int start_signalling(struct uring_watch *self)
 	return 0;
 }
 
-/* After a look: the signal is taken back, unless there is more to see. What comes after the taking writes it again. */
+/* After a look: the signal is taken back, unless there is more to see. What comes after the taking writes it
+ * again. */
 static void take_signal(struct uring_watch *self)
 {
 	eventfd_t value;
@@ -222,15 +225,16 @@ static void take_signal(struct uring_watch *self)
 	if (!self->signalling)
 		return;
 	eventfd_read(self->signal, &value);
-	bool has_work = IO_URING_READ_ONCE(*self->ring.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
+	bool has_work =
+		IO_URING_READ_ONCE(*self->ring.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
 	if (has_work || io_uring_cq_ready(&self->ring) > 0)
 		eventfd_write(self->signal, 1);
 }
 
 /*
- * The kernel tears the old ring down at its leisure, so for a while an old FUTEX_WAIT may still stand in line and take the one
- * wake-up that the kernel gives a cleared word. Words that move to a new ring are therefore looked at by timer. Polls have
- * no such trouble: they are level-triggered and may be many.
+ * The kernel tears the old ring down at its leisure, so for a while an old FUTEX_WAIT may still stand in line
+ * and take the one wake-up that the kernel gives a cleared word. Words that move to a new ring are therefore
+ * looked at by timer. Polls have no such trouble: they are level-triggered and may be many.
  */
 static int rearm(struct uring_watch *self, struct watch_item *item)
 {
@@ -335,7 +339,8 @@ static bool is_over(const struct watch_item *item, int result)
 }
 
 /* Returns how many items were stored, at most one. */
-static size_t take_completion(struct uring_watch *self, const struct io_uring_cqe *cqe, struct watch_item **ret_item)
+static size_t take_completion(struct uring_watch *self, const struct io_uring_cqe *cqe,
+                              struct watch_item **ret_item)
 {
 	struct watch_item *item = io_uring_cqe_get_data(cqe);
 
@@ -384,11 +389,12 @@ static size_t take_completions(struct uring_watch *self, struct watch_item **ret
 	return count;
 }
 
-/* One system call. With requests to submit, io_uring_enter reports their number and not the signal that ended its wait, so an
- * interruptible wait submits first. */
+/* One system call. With requests to submit, io_uring_enter reports their number and not the signal that ended
+ * its wait, so an interruptible wait submits first. */
 static int enter(struct uring_watch *self, int64_t timeout, const sigset_t *mask)
 {
-	struct __kernel_timespec limit = { .tv_sec = timeout / CLOCK_SECOND, .tv_nsec = timeout % CLOCK_SECOND };
+	struct __kernel_timespec limit = { .tv_sec = timeout / CLOCK_SECOND,
+		                           .tv_nsec = timeout % CLOCK_SECOND };
 	struct io_uring_cqe *cqe;
 	int r = 0;
 
@@ -399,12 +405,12 @@ static int enter(struct uring_watch *self, int64_t timeout, const sigset_t *mask
 	if (r < 0)
 		return r;
 	r = io_uring_submit_and_wait_timeout(&self->ring, &cqe, 1, timeout == INT64_MAX ? NULL : &limit,
-					     (sigset_t *)mask);
+	                                     (sigset_t *)mask);
 	return r == -ETIME ? 0 : r;
 }
 
 static int uring_wait(struct watch *watch, struct watch_item **ret_items, size_t capacity, int64_t timeout,
-		      const sigset_t *mask)
+                      const sigset_t *mask)
 {
 	struct uring_watch *self = of(watch);
 	int r = own_ring(self);
@@ -427,7 +433,8 @@ static int uring_wait(struct watch *watch, struct watch_item **ret_items, size_t
 			break;
 		last = take_completions(self, ret_items + count, capacity - count);
 	}
-	/* Requests that were armed again above go out with the next wait, but another loop waits by itself. */
+	/* Requests that were armed again above go out with the next wait, but another loop waits by itself.
+	 */
 	if (self->signalling && io_uring_sq_ready(&self->ring) > 0)
 		io_uring_submit(&self->ring);
 	take_signal(self);

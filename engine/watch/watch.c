@@ -67,7 +67,7 @@ bool watch_disarm(struct watch *watch, struct watch_item *item)
 }
 
 int watch_wait(struct watch *watch, struct watch_item **ret_items, size_t capacity, int64_t timeout,
-	       const sigset_t *mask)
+               const sigset_t *mask)
 {
 	return watch->operations->wait(watch, ret_items, capacity, timeout, mask);
 }

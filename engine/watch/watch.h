@@ -2,8 +2,8 @@
 /*
  * How things become known: a descriptor is ready, a word is zero. One interface, two backends.
  *
- * One thread at a time arms, disarms and waits, and it need not be always the same one; only watch_kick is for any thread. An item is
- * reported at most once for each time it is armed.
+ * One thread at a time arms, disarms and waits, and it need not be always the same one; only watch_kick is
+ * for any thread. An item is reported at most once for each time it is armed.
  */
 #ifndef PIDRING_WATCH_WATCH_H
 #define PIDRING_WATCH_WATCH_H
@@ -19,12 +19,12 @@
 struct watch;
 
 struct watch_item {
-	int descriptor;       /* becomes readable; -1: it is the word that matters */
-	const uint32_t *word; /* becomes zero: a shared futex that the kernel clears and wakes */
-	void *owner;          /* the caller's */
-	bool armed;           /* the watch's: armed and not reported */
-	bool forgotten;       /* the watch's: disarmed, but still in the kernel's hands */
-	bool by_timer;        /* the watch's: a word that is looked at by timer */
+	int descriptor;               /* becomes readable; -1: it is the word that matters */
+	const uint32_t *word;         /* becomes zero: a shared futex that the kernel clears and wakes */
+	void *owner;                  /* the caller's */
+	bool armed;                   /* the watch's: armed and not reported */
+	bool forgotten;               /* the watch's: disarmed, but still in the kernel's hands */
+	bool by_timer;                /* the watch's: a word that is looked at by timer */
 	TAILQ_ENTRY(watch_item) link; /* the watch's */
 };
 
@@ -41,13 +41,14 @@ enum pidring_backend watch_backend(const struct watch *watch);
 bool watch_waits_for_words(const struct watch *watch);
 
 int watch_arm(struct watch *watch, struct watch_item *item);
-/* True: it is disarmed. False: the kernel still holds the item, which must stay until it is reported; its descriptor may be
- * closed and its word used for something else. */
+/* True: it is disarmed. False: the kernel still holds the item, which must stay until it is reported; its
+ * descriptor may be closed and its word used for something else. */
 bool watch_disarm(struct watch *watch, struct watch_item *item);
 
-/* Waits for at least one item or a kick; returns how many items were stored, 0 after a kick or in vain. -EINTR after a signal. */
+/* Waits for at least one item or a kick; returns how many items were stored, 0 after a kick or in vain.
+ * -EINTR after a signal. */
 int watch_wait(struct watch *watch, struct watch_item **ret_items, size_t capacity, int64_t timeout,
-	       const sigset_t *mask);
+               const sigset_t *mask);
 /* Makes the present or the next watch_wait return. Any thread. */
 void watch_kick(struct watch *watch);
 /* A descriptor that is readable when watch_wait would not block. */
@@ -69,7 +70,7 @@ struct watch_operations {
 	int (*arm)(struct watch *watch, struct watch_item *item);
 	bool (*disarm)(struct watch *watch, struct watch_item *item);
 	int (*wait)(struct watch *watch, struct watch_item **ret_items, size_t capacity, int64_t timeout,
-		    const sigset_t *mask);
+	            const sigset_t *mask);
 	int (*descriptor)(struct watch *watch);
 };
 
@@ -93,14 +94,15 @@ void watch_words_release(struct watch_words *words);
 int watch_words_timer(struct watch_words *words);
 void watch_words_add(struct watch_words *words, struct watch_item *item);
 void watch_words_remove(struct watch_words *words, struct watch_item *item);
-/* The timer has fired: takes out up to `capacity` items whose word is zero, and winds the timer for the rest. */
+/* The timer has fired: takes out up to `capacity` items whose word is zero, and winds the timer for the rest.
+ */
 size_t watch_words_collect(struct watch_words *words, struct watch_item **ret_items, size_t capacity);
 
 /* --- sentinels, one or a few at a time, for whoever waits without an engine --- */
 
 struct pollfd;
-/* Waits until one of the descriptors is ready. Returns how many, 0 at the deadline, or a negated errno; signals do not end
- * it. */
+/* Waits until one of the descriptors is ready. Returns how many, 0 at the deadline, or a negated errno;
+ * signals do not end it. */
 int watch_sentinels(struct pollfd *items, size_t count, int64_t deadline);
 int watch_sentinel(int descriptor, int64_t deadline);
 
@@ -108,7 +110,7 @@ int watch_sentinel(int descriptor, int64_t deadline);
 
 struct reaped {
 	enum pidring_reaper reaper;
-	int wait_status; /* if reaper is not UNKNOWN */
+	int wait_status;     /* if reaper is not UNKNOWN */
 	struct rusage usage; /* if reaper is HERE */
 };
 

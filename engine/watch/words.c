@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Words that no futex in a ring waits for (epoll, or a ring before Linux 6.7): looked at by a timerfd. A program's exec takes some
- * tens of microseconds, so the first look usually finds it done; a slow one is looked at less and less often. Failures do not wait for
- * this: the child ends, and its pidfd tells.
+ * Words that no futex in a ring waits for (epoll, or a ring before Linux 6.7): looked at by a timerfd. A
+ * program's exec takes some tens of microseconds, so the first look usually finds it done; a slow one is
+ * looked at less and less often. Failures do not wait for this: the child ends, and its pidfd tells.
  */
 #include "clock.h"
 #include "watch/watch.h"

@@ -77,8 +77,8 @@ SCENARIO(glib, all_ends)
 	for (int i = 0; i < 20; i++) {
 		codes[i] = i;
 		start_process(driven.engine, (struct pidring_options){ .target = return_argument,
-								       .argument = &codes[i],
-								       .user_data = &codes[i] });
+		                                                       .argument = &codes[i],
+		                                                       .user_data = &codes[i] });
 	}
 	g_main_loop_run(driven.loop);
 	check_int(driven.ended, 20);
@@ -143,8 +143,8 @@ SCENARIO(glib, asynchronous_starts)
 	begin(&driven);
 	for (int i = 0; i < 10; i++)
 		start_process(driven.engine, (struct pidring_options){ .argv = programs[i % 2],
-								       .asynchronous = true,
-								       .user_data = &states[i] });
+		                                                       .asynchronous = true,
+		                                                       .user_data = &states[i] });
 	g_main_loop_run(driven.loop);
 	check_int(driven.ended, 10);
 	check_int(driven.events, 20);

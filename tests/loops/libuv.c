@@ -71,8 +71,8 @@ SCENARIO(libuv, all_ends)
 	for (int i = 0; i < 20; i++) {
 		codes[i] = i;
 		start_process(driven.engine, (struct pidring_options){ .target = return_argument,
-								       .argument = &codes[i],
-								       .user_data = &codes[i] });
+		                                                       .argument = &codes[i],
+		                                                       .user_data = &codes[i] });
 	}
 	check_int(uv_run(&driven.loop, UV_RUN_DEFAULT), 0);
 	check_int(driven.ended, 20);
@@ -137,8 +137,8 @@ SCENARIO(libuv, asynchronous_starts)
 	begin(&driven);
 	for (int i = 0; i < 10; i++)
 		start_process(driven.engine, (struct pidring_options){ .argv = programs[i % 2],
-								       .asynchronous = true,
-								       .user_data = &states[i] });
+		                                                       .asynchronous = true,
+		                                                       .user_data = &states[i] });
 	check_int(uv_run(&driven.loop, UV_RUN_DEFAULT), 0);
 	check_int(driven.ended, 10);
 	check_int(driven.events, 20);

@@ -275,9 +275,9 @@ SCENARIO(births, thread_identity_of_the_child)
 
 	check_int(finish(start_function(engine, use_thread_identity, &self)), 0);
 	check_int(finish(start_process(engine, (struct pidring_options){ .target = use_thread_identity,
-									 .argument = &self,
-									 .libc_fork = true })),
-		  0);
+	                                                                 .argument = &self,
+	                                                                 .libc_fork = true })),
+	          0);
 	check_int(gettid(), getpid());
 	close_engine(engine);
 }
@@ -338,7 +338,7 @@ SCENARIO(births, errno_stays_during_asynchronous_starts)
 	for (int round = 0; round < 40; round++) {
 		struct pidring_process *process =
 			start_process(engine, (struct pidring_options){ .argv = programs[round % 2],
-									.asynchronous = true });
+		                                                        .asynchronous = true });
 		struct pollfd entry = { .fd = pidring_process_sentinel(process), .events = POLLIN };
 		int count;
 
@@ -660,7 +660,7 @@ SCENARIO(births, stream_closed_since)
 	for (int kind = 0; kind < 2; kind++) {
 		int descriptor = open("/dev/null", O_RDWR | O_CLOEXEC);
 		struct pidring_options options = { .stdout_to = PIDRING_STREAM_DESCRIPTOR,
-						   .stdout_descriptor = descriptor };
+			                           .stdout_descriptor = descriptor };
 		struct pidring_process *process;
 		int descriptors;
 
@@ -685,7 +685,7 @@ static struct rlimit leave_descriptors(int count)
 {
 	struct rlimit before;
 	struct rlimit tight;
-	int lowest[16];
+	int lowest[16] = { 0 };
 
 	check(count < 16);
 	check_int(getrlimit(RLIMIT_NOFILE, &before), 0);
@@ -734,12 +734,12 @@ SCENARIO(births, few_descriptors)
 
 	check_with_few_descriptors(engine, (struct pidring_options){ .target = return_zero });
 	check_with_few_descriptors(engine,
-				   (struct pidring_options){ .target = return_zero, .libc_fork = true });
+	                           (struct pidring_options){ .target = return_zero, .libc_fork = true });
 	check_with_few_descriptors(engine, (struct pidring_options){ .argv = argv });
 	check_with_few_descriptors(engine, (struct pidring_options){ .argv = argv, .daemon = PIDRING_YES });
 	check_with_few_descriptors(engine, (struct pidring_options){ .argv = argv,
-								     .stdin_to = PIDRING_STREAM_NULL,
-								     .stdout_to = PIDRING_STREAM_NULL });
+	                                                             .stdin_to = PIDRING_STREAM_NULL,
+	                                                             .stdout_to = PIDRING_STREAM_NULL });
 	close_engine(engine);
 }
 
@@ -1070,7 +1070,7 @@ SCENARIO(births, slow_start_holds_up_nobody)
 	struct pidring *engine = open_engine();
 	const char *const argv[] = { slow.path, NULL };
 	struct slow_start slow_start = { .process = new_process(engine,
-								(struct pidring_options){ .argv = argv }) };
+		                                                (struct pidring_options){ .argv = argv }) };
 	pthread_t thread;
 
 	check_int(pthread_create(&thread, NULL, start_slowly, &slow_start), 0);
@@ -1149,7 +1149,7 @@ SCENARIO(births, setenv_after_an_asynchronous_start)
 {
 	struct pidring *engine = open_engine();
 	const char *const argv[] = { "/bin/sh", "-c", "test \"$PIDRING_TEST_VALUE\" = before", NULL };
-	char name[32];
+	char name[64];
 	char value[512];
 	int rounds = is_small() ? 3 : 50;
 
@@ -1183,8 +1183,8 @@ SCENARIO(births, authkey_arrives_every_time)
 	for (int round = 0; round < rounds; round++) {
 		struct pidring_process *process =
 			start_process(engine, (struct pidring_options){ .argv = argv,
-									.authkey_descriptor = 7,
-									.asynchronous = round % 2 == 0 });
+		                                                        .authkey_descriptor = 7,
+		                                                        .asynchronous = round % 2 == 0 });
 
 		check_int(finish(process), 0);
 	}

@@ -443,7 +443,7 @@ SCENARIO(forks, exit_of_a_copy_ends_its_own_children)
 	copy = make_copy(BY_FORK);
 	if (copy == 0) {
 		start_process(original->engine,
-			      (struct pidring_options){ .target = sleep_forever, .daemon = PIDRING_YES });
+		              (struct pidring_options){ .target = sleep_forever, .daemon = PIDRING_YES });
 		start_function(original->engine, report_when_done, latches);
 		latch_release(&latches[0]);
 		exit(0);
@@ -649,7 +649,7 @@ SCENARIO(forks, drop_inherited)
 {
 	struct pidring *engine = open_engine();
 	struct pidring_process *processes[2] = { start_function(engine, sleep_forever, NULL),
-						 start_program(engine, "sleep", "1000", NULL) };
+		                                 start_program(engine, "sleep", "1000", NULL) };
 
 	check_int(pidring_drop_inherited(), 0);
 	run_in_copy(drop_two, processes);

@@ -100,7 +100,7 @@ SCENARIO(hygiene, programs_have_three_descriptors)
 
 	check_text(output_of(engine, (struct pidring_options){ .argv = argv }, NULL), "0 1 2 ");
 	check_text(output_of(engine, (struct pidring_options){ .argv = argv, .daemon = PIDRING_YES }, NULL),
-		   "0 1 2 ");
+	           "0 1 2 ");
 	check_text(output_of_asynchronous(engine, argv), "0 1 2 ");
 	close(inheritable);
 	end_busy_engine(engine, running);
@@ -124,7 +124,7 @@ SCENARIO(hygiene, kept_descriptors)
 
 		if (flags >= 0 && (flags & FD_CLOEXEC) == 0)
 			length += (size_t)snprintf(expected + length, sizeof(expected) - length, "%d ",
-						   descriptor);
+			                           descriptor);
 		check(length < sizeof(expected));
 	}
 	check_text(
@@ -193,8 +193,8 @@ SCENARIO(hygiene, function_children_have_no_engine)
 		const char *text = output_of(
 			engine,
 			(struct pidring_options){ .target = print_descriptors_as_child,
-						  .libc_fork = kind == 1,
-						  .daemon = kind == 2 ? PIDRING_YES : PIDRING_INHERITED },
+		                                  .libc_fork = kind == 1,
+		                                  .daemon = kind == 2 ? PIDRING_YES : PIDRING_INHERITED },
 			NULL);
 
 		check_contains(text, "0=/dev/null ");
@@ -523,7 +523,7 @@ static void failing_cycle(struct pidring *engine)
 	check_int(pidring_process_start(process), -ENOENT);
 	pidring_process_free(process);
 	process = new_process(engine,
-			      (struct pidring_options){ .argv = good, .working_directory = "/nonexistent" });
+	                      (struct pidring_options){ .argv = good, .working_directory = "/nonexistent" });
 	check_int(pidring_process_start(process), -ENOENT);
 	pidring_process_free(process);
 	process = new_process(engine, (struct pidring_options){ .argv = missing, .asynchronous = true });

@@ -154,7 +154,7 @@ SUBPROGRAM(parent_death_hasty_parent)
 
 struct parent {
 	pid_t pid;
-	int to;	  /* stdin of the parent and its child */
+	int to;   /* stdin of the parent and its child */
 	int from; /* stdout of both */
 };
 
@@ -502,9 +502,9 @@ SCENARIO(parent_death, living_parent)
 	check(pidring_parent_process() == NULL);
 	check_int(finish(start_function(engine, look_at_parent, &knowledge)), 0);
 	check_int(finish(start_process(engine, (struct pidring_options){ .target = look_at_parent,
-									 .argument = &knowledge,
-									 .libc_fork = true })),
-		  0);
+	                                                                 .argument = &knowledge,
+	                                                                 .libc_fork = true })),
+	          0);
 	close_engine(engine);
 }
 
@@ -567,7 +567,7 @@ SUBPROGRAM(parent_death_with_sibling)
 
 	start_function(engine, wait_for_end_of_parent, NULL);
 	start_process(engine, (struct pidring_options){ .target = answer_for_ever,
-							.stdin_to = PIDRING_STREAM_INHERIT });
+	                                                .stdin_to = PIDRING_STREAM_INHERIT });
 	return sleep_forever(NULL);
 }
 
@@ -655,8 +655,8 @@ static int start_a_daemon_and_die(void *argument)
 	struct depth *depth = argument;
 
 	start_process(depth->engine, (struct pidring_options){ .target = answer_for_ever,
-							       .stdin_to = PIDRING_STREAM_INHERIT,
-							       .daemon = PIDRING_YES });
+	                                                       .stdin_to = PIDRING_STREAM_INHERIT,
+	                                                       .daemon = PIDRING_YES });
 	return sleep_forever(NULL);
 }
 
@@ -666,8 +666,8 @@ SUBPROGRAM(parent_death_tree)
 	struct depth depth = { .engine = open_engine() };
 	struct pidring_process *middle =
 		start_process(depth.engine, (struct pidring_options){ .target = start_a_daemon_and_die,
-								      .argument = &depth,
-								      .stdin_to = PIDRING_STREAM_INHERIT });
+	                                                              .argument = &depth,
+	                                                              .stdin_to = PIDRING_STREAM_INHERIT });
 	sigset_t set;
 	int number;
 

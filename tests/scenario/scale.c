@@ -65,7 +65,7 @@ static void begin_crowd(struct crowd *crowd, struct pidring *engine, int count)
 	open_crowd(crowd, engine, count);
 	for (int i = 0; i < count; i++)
 		add_to_crowd(crowd,
-			     (struct pidring_options){ .target = read_to_the_end, .argument = crowd->ends });
+		             (struct pidring_options){ .target = read_to_the_end, .argument = crowd->ends });
 }
 
 /* Fetches until every child has been told of, each once. */
@@ -275,15 +275,15 @@ static bool write_tiny_program(const char *path)
 {
 #ifdef __x86_64__
 	static const unsigned char code[] = {
-		0x50,			      /* push %rax: room for the byte */
-		0x31, 0xff,		      /* xor %edi,%edi */
-		0x48, 0x89, 0xe6,	      /* mov %rsp,%rsi */
+		0x50,                         /* push %rax: room for the byte */
+		0x31, 0xff,                   /* xor %edi,%edi */
+		0x48, 0x89, 0xe6,             /* mov %rsp,%rsi */
 		0xba, 0x01, 0x00, 0x00, 0x00, /* mov $1,%edx */
-		0x31, 0xc0,		      /* xor %eax,%eax: read */
-		0x0f, 0x05,		      /* syscall */
-		0x89, 0xc7,		      /* mov %eax,%edi */
+		0x31, 0xc0,                   /* xor %eax,%eax: read */
+		0x0f, 0x05,                   /* syscall */
+		0x89, 0xc7,                   /* mov %eax,%edi */
 		0xb8, 0x3c, 0x00, 0x00, 0x00, /* mov $60,%eax: exit */
-		0x0f, 0x05,		      /* syscall */
+		0x0f, 0x05,                   /* syscall */
 	};
 	struct {
 		Elf64_Ehdr file;
@@ -338,8 +338,8 @@ static void add_tiny_programs(struct crowd *crowd, const char *path)
 
 	for (int i = 0; i < GREAT_CROWD; i++)
 		add_to_crowd(crowd, (struct pidring_options){ .argv = argv,
-							      .stdin_to = PIDRING_STREAM_DESCRIPTOR,
-							      .stdin_descriptor = crowd->ends[0] });
+		                                              .stdin_to = PIDRING_STREAM_DESCRIPTOR,
+		                                              .stdin_descriptor = crowd->ends[0] });
 }
 
 /* 15,000 programs watched by one engine, which raises the soft limit for them. */

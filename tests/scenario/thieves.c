@@ -138,7 +138,7 @@ SCENARIO(thieves, record_names_the_thief)
 	steal(process);
 	check_int(pidring_process_exit_record(process, &record), 0);
 	check_int(record.reaper,
-		  kernel_remembers(engine) ? PIDRING_REAPED_ELSEWHERE : PIDRING_REAPED_UNKNOWN);
+	          kernel_remembers(engine) ? PIDRING_REAPED_ELSEWHERE : PIDRING_REAPED_UNKNOWN);
 	check(!record.usage_known);
 	pidring_process_free(process);
 	close_engine(engine);
@@ -322,7 +322,7 @@ static void start_asynchronously_under_a_thief(void)
 		check_over(engine, process, 4);
 		pidring_process_free(process);
 		process = start_process(engine,
-					(struct pidring_options){ .argv = missing, .asynchronous = true });
+		                        (struct pidring_options){ .argv = missing, .asynchronous = true });
 		check_int(pidring_wait(engine, &event, 1, PIDRING_FOREVER), 1);
 		check_int(event.type, PIDRING_START_FAILED);
 		check_int(event.code, -ENOENT);
@@ -599,7 +599,7 @@ SUBPROGRAM(thieves_exit_after_theft)
 
 	steal(start_function(engine, return_zero, NULL));
 	steal(start_process(engine,
-			    (struct pidring_options){ .target = return_zero, .daemon = PIDRING_YES }));
+	                    (struct pidring_options){ .target = return_zero, .daemon = PIDRING_YES }));
 	return 22;
 }
 
@@ -617,7 +617,7 @@ SUBPROGRAM(thieves_exit_with_handler)
 	engine = open_engine();
 	for (int i = 0; i < 10; i++)
 		start_process(engine,
-			      (struct pidring_options){ .target = sleep_forever, .daemon = PIDRING_YES });
+		              (struct pidring_options){ .target = sleep_forever, .daemon = PIDRING_YES });
 	return 23;
 }
 

@@ -67,7 +67,7 @@ static void wait_thread_gone(pid_t thread_id)
 static bool is_waiting_call(long number)
 {
 	static const long calls[] = {
-		SYS_ppoll,	SYS_epoll_pwait, SYS_epoll_pwait2, SYS_io_uring_enter, SYS_waitid, SYS_futex,
+		SYS_ppoll,      SYS_epoll_pwait, SYS_epoll_pwait2, SYS_io_uring_enter, SYS_waitid, SYS_futex,
 #ifdef SYS_poll
 		SYS_poll,
 #endif
@@ -251,8 +251,8 @@ SCENARIO(threads, one_object_is_started_once)
 		struct one_start shared = { 0 };
 
 		shared.process = round % 2 == 0
-					 ? new_function(engine, return_zero, NULL)
-					 : new_process(engine, (struct pidring_options){ .argv = program });
+		                         ? new_function(engine, return_zero, NULL)
+		                         : new_process(engine, (struct pidring_options){ .argv = program });
 		run_crew(CREW, start_the_same, &shared);
 		check_int(atomic_load(&shared.started), 1);
 		check_int(atomic_load(&shared.refused), CREW - 1);
@@ -717,6 +717,14 @@ static int use_malloc_and_stdio(void *argument)
 	return 5;
 }
 
+/* A sanitizer's allocator takes none of its locks for a fork. */
+static void skip_if_malloc_is_a_sanitizers(void)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	skip("the sanitizer's malloc does not survive a fork among threads");
+#endif
+}
+
 /* Function children of a parent whose threads are always inside malloc and stdio can use both. */
 SCENARIO(threads, children_of_threads_in_malloc)
 {
@@ -725,6 +733,7 @@ SCENARIO(threads, children_of_threads_in_malloc)
 	int starts = small_or(20, 400);
 	pthread_t crew[3];
 
+	skip_if_malloc_is_a_sanitizers();
 	check(noise.sink != NULL);
 	for (int i = 0; i < 3; i++)
 		crew[i] = start_thread(make_noise, &noise);
@@ -753,6 +762,7 @@ SCENARIO(threads, children_of_starting_threads_use_malloc)
 {
 	struct bustle shared = { .engine = open_engine(), .rounds = small_or(3, 60) };
 
+	skip_if_malloc_is_a_sanitizers();
 	run_crew(6, start_noisy_children, &shared);
 	close_engine(shared.engine);
 }
@@ -814,7 +824,7 @@ static void *wait_one_event(void *argument)
 }
 
 static void check_event_of(const struct pidring_event *event, enum pidring_event_type type,
-			   struct pidring_process *process)
+                           struct pidring_process *process)
 {
 	check_int(event->type, type);
 	check(event->process == process);
@@ -871,7 +881,7 @@ SCENARIO(threads, waiter_gets_failed_start_meanwhile)
 
 	wait_thread_blocked(&waiter.thread_id);
 	process = start_process(waiter.engine,
-				(struct pidring_options){ .argv = program, .asynchronous = true });
+	                        (struct pidring_options){ .argv = program, .asynchronous = true });
 	end_thread(thread);
 	check_int(waiter.result, 1);
 	check_event_of(&waiter.event, PIDRING_START_FAILED, process);
@@ -954,7 +964,7 @@ static void *start_and_fetch_in_turn(void *argument)
 		place = turns->starts++;
 		check_int(pthread_mutex_unlock(&turns->mutex), 0);
 		start_process(turns->engine, (struct pidring_options){ .target = return_zero,
-								       .user_data = &turns->fetched[place] });
+		                                                       .user_data = &turns->fetched[place] });
 		fetch_one_in_turn(turns);
 	}
 	return NULL;
@@ -1223,7 +1233,7 @@ static void *use_an_engine_alone(void *argument)
 
 	for (int round = 0; round < shared->rounds; round++) {
 		struct pidring_process *process = round % 2 == 0 ? start_function(engine, return_zero, NULL)
-								 : start_program(engine, "true", NULL);
+		                                                 : start_program(engine, "true", NULL);
 		struct pidring_event event;
 
 		check_int(pidring_wait(engine, &event, 1, PIDRING_FOREVER), 1);

@@ -1009,8 +1009,8 @@ SCENARIO(watches, many_engines)
 		for (int i = 0; i < ENGINES; i++)
 			processes[i][j] = start_process(
 				engines[i], (struct pidring_options){ .target = return_low_byte,
-								      .argument = (void *)(intptr_t)i,
-								      .user_data = engines[i] });
+			                                              .argument = (void *)(intptr_t)i,
+			                                              .user_data = engines[i] });
 	for (int i = ENGINES - 1; i >= 0; i--) {
 		for (int j = 0; j < CHILDREN; j++) {
 			struct pidring_event event;
@@ -1086,7 +1086,7 @@ SCENARIO(watches, backend_from_the_option)
 SCENARIO(watches, wrong_choices)
 {
 	struct pidring_engine_options options = { .size = sizeof(options),
-						  .backend = (enum pidring_backend)99 };
+		                                  .backend = (enum pidring_backend)99 };
 	struct pidring *engine = NULL;
 	int descriptors = count_descriptors();
 
