@@ -33,9 +33,9 @@ struct configuration {
 };
 
 static const struct configuration configurations[] = {
-	{ "uring/clone3", "uring", NULL },     { "uring/vfork", "uring", "vfork" },
-	{ "uring/fork", "uring", "fork" },     { "epoll/clone3", "epoll", NULL },
-	{ "epoll/vfork", "epoll", "vfork" },   { "epoll/fork", "epoll", "fork" },
+	{ "uring/clone3", "uring", NULL },   { "uring/vfork", "uring", "vfork" },
+	{ "uring/fork", "uring", "fork" },   { "epoll/clone3", "epoll", NULL },
+	{ "epoll/vfork", "epoll", "vfork" }, { "epoll/fork", "epoll", "fork" },
 };
 
 enum { CONFIGURATIONS = sizeof(configurations) / sizeof(configurations[0]) };
@@ -150,7 +150,8 @@ static char **environment_for(const struct configuration *configuration)
 	size_t count = 0;
 
 	for (char **entry = environ; *entry != NULL && count < 4000; entry++)
-		if (strncmp(*entry, "PIDRING_BACKEND=", 16) != 0 && strncmp(*entry, "PIDRING_CLONE=", 14) != 0)
+		if (strncmp(*entry, "PIDRING_BACKEND=", 16) != 0 &&
+		    strncmp(*entry, "PIDRING_CLONE=", 14) != 0)
 			environment[count++] = *entry;
 	snprintf(backend, sizeof(backend), "PIDRING_BACKEND=%s", configuration->backend);
 	environment[count++] = backend;
@@ -177,7 +178,7 @@ static pid_t spawn(const struct parameter *parameter, char **environment, int ou
 	sigfillset(&all);
 	posix_spawnattr_init(&attributes);
 	posix_spawnattr_setflags(&attributes,
-				 POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	                         POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 	posix_spawnattr_setpgroup(&attributes, 0);
 	posix_spawnattr_setsigmask(&attributes, &none);
 	posix_spawnattr_setsigdefault(&attributes, &all);
@@ -204,7 +205,7 @@ static void run(const struct parameter *parameter)
 	cr_assert(output >= 0, "no memfd");
 	pid = spawn(parameter, environment_for(configuration), output);
 	cr_assert(pid > 0, "[%s] %s: %s could not be run", configuration->name, parameter->scenario,
-		  parameter->program);
+	          parameter->program);
 	cr_assert(waitpid(pid, &status, 0) == pid, "waitpid failed");
 	kill(-pid, SIGKILL);
 	length = pread(output, text, sizeof(text) - 1, 0);
@@ -213,11 +214,12 @@ static void run(const struct parameter *parameter)
 	if (WIFEXITED(status) && WEXITSTATUS(status) == STATUS_SKIPPED)
 		fprintf(stderr, "[%s] %s: %s", configuration->name, parameter->scenario, text);
 	else if (WIFSIGNALED(status))
-		cr_assert(false, "[%s] %s: ended by signal %d%s\n%s", configuration->name, parameter->scenario,
-			  WTERMSIG(status), WTERMSIG(status) == SIGALRM ? " (it hung)" : "", text);
+		cr_assert(false, "[%s] %s: ended by signal %d%s\n%s", configuration->name,
+		          parameter->scenario, WTERMSIG(status),
+		          WTERMSIG(status) == SIGALRM ? " (it hung)" : "", text);
 	else
 		cr_assert(WEXITSTATUS(status) == 0, "[%s] %s: status %d\n%s", configuration->name,
-			  parameter->scenario, WEXITSTATUS(status), text);
+		          parameter->scenario, WEXITSTATUS(status), text);
 }
 
 ParameterizedTestParameters(pidring, scenarios)

@@ -46,8 +46,7 @@ awk -v status=$status '
 	NR > 1 && $1 + 0 > longest && $5 ~ /^[0-9]+$/ { longest = $1; which = $6 }
 	{ wall = $1; work = $2 + $3 }
 	END {
-		printf "\n%d files in %.1f s", NR - 2, wall
-		printf "; one after the other it would have been %.1f s of work. ", work
+		printf "\n%d files with %.1f s of work in them were done in %.1f s; ", NR - 2, work, wall
 		printf "%s took longest, %.2f s.\n", which, longest
 		if (status != 0)
 			printf "Not all went well: the messages above the table say which and why.\n"

@@ -134,7 +134,7 @@ static void free_slots(struct jobs *jobs)
 
 static int keep_item(struct job *job, const char *item, size_t length)
 {
-	if (length + 1 > job->item_room) {
+	if (!job->item || length + 1 > job->item_room) {
 		char *larger = realloc(job->item, 2 * length + 64);
 
 		if (!larger)
@@ -588,8 +588,7 @@ static void give_up(struct jobs *jobs, int error)
 
 enum run_exit_status run_jobs(const struct run_surroundings *surroundings)
 {
-	__attribute__((cleanup(free_slots))) struct jobs jobs = { .with = *surroundings,
-		                                                  .limit = surroundings->limit };
+	struct jobs jobs = { .with = *surroundings, .limit = surroundings->limit };
 
 	for (;;) {
 		int result;
@@ -608,5 +607,6 @@ enum run_exit_status run_jobs(const struct run_surroundings *surroundings)
 	}
 	run_status_clear(jobs.with.status);
 	report_ended(&jobs);
+	free_slots(&jobs);
 	return jobs.exit_status;
 }

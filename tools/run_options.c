@@ -14,8 +14,8 @@ struct error_text {
 
 /* One row is one option. Everything else here - getopt's tables, the help - is made from the rows. */
 struct option_row {
-	char letter;          /* 0: it has none */
-	const char *name;     /* NULL: it has none */
+	char letter; /* 0: it has none */
+	const char *name;
 	const char *argument; /* NULL: it takes none; "[=FILE]": it may have one, after its long name */
 	const char *help;     /* NULL: another name of the row above */
 	int (*apply)(struct run_options *options, const char *argument, struct error_text *error);
@@ -144,8 +144,6 @@ static void make_letters(char *letters)
 static void make_names(struct option *names)
 {
 	for (size_t i = 0; i < ROWS; i++) {
-		if (!rows[i].name)
-			continue;
 		*names++ = (struct option){ .name = rows[i].name,
 			                    .has_arg = argument_kind(&rows[i]),
 			                    .val = row_value(i) };
@@ -210,12 +208,9 @@ static void print_spellings(FILE *file, size_t row)
 		if (rows[i].letter)
 			length += snprintf(text + length, sizeof(text) - (size_t)length, "-%c, ",
 			                   rows[i].letter);
-	if (rows[row].name)
-		length += snprintf(text + length, sizeof(text) - (size_t)length, "--%s%s%s", rows[row].name,
-		                   argument_kind(&rows[row]) == required_argument ? "=" : "",
-		                   rows[row].argument ? rows[row].argument : "");
-	else
-		text[length - 2] = '\0';
+	snprintf(text + length, sizeof(text) - (size_t)length, "--%s%s%s", rows[row].name,
+	         argument_kind(&rows[row]) == required_argument ? "=" : "",
+	         rows[row].argument ? rows[row].argument : "");
 	fprintf(file, "  %-20s ", text);
 }
 

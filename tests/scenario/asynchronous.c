@@ -10,9 +10,8 @@ static struct pidring_process *start_asynchronously(const char *program, void *u
 {
 	const char *const argv[] = { program, NULL };
 
-	return start_process(engine, (struct pidring_options){ .argv = argv,
-							       .asynchronous = true,
-							       .user_data = user_data });
+	return start_process(engine, (struct pidring_options){
+					     .argv = argv, .asynchronous = true, .user_data = user_data });
 }
 
 static struct pidring_event next_event(void)
@@ -69,7 +68,8 @@ static void check_fails(const char *program, int error, enum pidring_step step, 
 	check_int(finish(process), code);
 }
 
-/* A program that cannot be run: the event has the error, then the end comes with 126, or 127 if it is missing. */
+/* A program that cannot be run: the event has the error, then the end comes with 126, or 127 if it is
+ * missing. */
 SCENARIO(asynchronous, failures_are_events)
 {
 	char directory[] = "/tmp/pidring-XXXXXX";
@@ -119,8 +119,8 @@ SCENARIO(asynchronous, missing_working_directory)
 
 	engine = open_engine();
 	process = start_process(engine, (struct pidring_options){ .argv = argv,
-								  .asynchronous = true,
-								  .working_directory = "/no/such/place" });
+	                                                          .asynchronous = true,
+	                                                          .working_directory = "/no/such/place" });
 	event = next_event();
 	check_int(event.type, PIDRING_START_FAILED);
 	check_int(event.code, -ENOENT);

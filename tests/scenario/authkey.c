@@ -167,9 +167,10 @@ SCENARIO(authkey, program_receives_it)
 	struct pidring_process *process;
 
 	engine = open_engine();
-	process = new_process(engine, (struct pidring_options){
-					      .argv = (const char *[]){ own_path(), "--sub", "receive_key", NULL },
-					      .authkey_descriptor = 7 });
+	process =
+		new_process(engine, (struct pidring_options){ .argv = (const char *[]){ own_path(), "--sub",
+	                                                                                "receive_key", NULL },
+	                                                      .authkey_descriptor = 7 });
 	check_int(pidring_process_set_authkey(process, "secret", 6), 0);
 	check_int(pidring_process_start(process), 0);
 	check_int(finish(process), 31);
@@ -194,11 +195,11 @@ SCENARIO(authkey, descriptor_is_sealed)
 {
 	engine = open_engine();
 	check_int(finish(start_process(
-			  engine, (struct pidring_options){ .argv = (const char *[]){ own_path(), "--sub",
-										      "look_at_sealed_key",
-										      NULL },
-							    .authkey_descriptor = 7 })),
-		  0);
+			  engine,
+			  (struct pidring_options){
+				  .argv = (const char *[]){ own_path(), "--sub", "look_at_sealed_key", NULL },
+				  .authkey_descriptor = 7 })),
+	          0);
 	close_engine(engine);
 }
 
@@ -215,10 +216,10 @@ SCENARIO(authkey, program_receives_an_empty_one)
 	struct pidring_process *process;
 
 	engine = open_engine();
-	process = new_process(
-		engine, (struct pidring_options){ .argv = (const char *[]){ own_path(), "--sub",
-									    "receive_empty_key", NULL },
-						  .authkey_descriptor = 3 });
+	process = new_process(engine,
+	                      (struct pidring_options){ .argv = (const char *[]){ own_path(), "--sub",
+	                                                                          "receive_empty_key", NULL },
+	                                                .authkey_descriptor = 3 });
 	check_int(pidring_process_set_authkey(process, NULL, 0), 0);
 	check_int(pidring_process_start(process), 0);
 	check_int(finish(process), 0);

@@ -121,9 +121,10 @@ SCENARIO(bootstrap, stdin_can_be_inherited)
 	int saved = put_pipe_at_stdin();
 
 	engine = open_engine();
-	check_int(finish(start_process(engine, (struct pidring_options){ .target = read_one_byte,
-									 .stdin_to = PIDRING_STREAM_INHERIT })),
-		  'a');
+	check_int(
+		finish(start_process(engine, (struct pidring_options){ .target = read_one_byte,
+	                                                               .stdin_to = PIDRING_STREAM_INHERIT })),
+		'a');
 	close_engine(engine);
 	put_back(saved);
 }
@@ -136,10 +137,11 @@ SCENARIO(bootstrap, stdin_can_be_a_descriptor)
 	open_pipe(ends);
 	check_int(write(ends[1], "q", 1), 1);
 	engine = open_engine();
-	check_int(finish(start_process(engine, (struct pidring_options){ .target = read_one_byte,
-									 .stdin_to = PIDRING_STREAM_DESCRIPTOR,
-									 .stdin_descriptor = ends[0] })),
-		  'q');
+	check_int(
+		finish(start_process(engine, (struct pidring_options){ .target = read_one_byte,
+	                                                               .stdin_to = PIDRING_STREAM_DESCRIPTOR,
+	                                                               .stdin_descriptor = ends[0] })),
+		'q');
 	close_engine(engine);
 	close(ends[0]);
 	close(ends[1]);
@@ -164,10 +166,10 @@ SCENARIO(bootstrap, output_goes_to_descriptors_and_is_flushed)
 	open_pipe(err);
 	engine = open_engine();
 	process = start_process(engine, (struct pidring_options){ .target = print_on_both,
-								  .stdout_to = PIDRING_STREAM_DESCRIPTOR,
-								  .stdout_descriptor = out[1],
-								  .stderr_to = PIDRING_STREAM_DESCRIPTOR,
-								  .stderr_descriptor = err[1] });
+	                                                          .stdout_to = PIDRING_STREAM_DESCRIPTOR,
+	                                                          .stdout_descriptor = out[1],
+	                                                          .stderr_to = PIDRING_STREAM_DESCRIPTOR,
+	                                                          .stderr_descriptor = err[1] });
 	close(out[1]);
 	close(err[1]);
 	check_text(read_all(out[0]), "out");
@@ -191,9 +193,9 @@ SCENARIO(bootstrap, output_can_go_nowhere)
 {
 	engine = open_engine();
 	check_int(finish(start_process(engine, (struct pidring_options){ .target = outputs_are_null,
-									 .stdout_to = PIDRING_STREAM_NULL,
-									 .stderr_to = PIDRING_STREAM_NULL })),
-		  0);
+	                                                                 .stdout_to = PIDRING_STREAM_NULL,
+	                                                                 .stderr_to = PIDRING_STREAM_NULL })),
+	          0);
 	close_engine(engine);
 }
 
@@ -278,9 +280,9 @@ SCENARIO(bootstrap, hooks_see_the_new_process)
 	engine = open_engine();
 	check(pidring_add_after_fork_hook(look_from_hook, NULL) > 0);
 	check_int(finish(start_process(engine, (struct pidring_options){ .target = compare_letters,
-									 .argument = "seen",
-									 .name = "hooked" })),
-		  0);
+	                                                                 .argument = "seen",
+	                                                                 .name = "hooked" })),
+	          0);
 	close_engine(engine);
 	put_back(saved);
 }
@@ -366,10 +368,10 @@ SCENARIO(bootstrap, order_of_the_end)
 	open_pipe(ends);
 	engine = open_engine();
 	process = start_process(engine, (struct pidring_options){ .target = fail_with_finalizer,
-								  .stdout_to = PIDRING_STREAM_DESCRIPTOR,
-								  .stdout_descriptor = ends[1],
-								  .stderr_to = PIDRING_STREAM_DESCRIPTOR,
-								  .stderr_descriptor = ends[1] });
+	                                                          .stdout_to = PIDRING_STREAM_DESCRIPTOR,
+	                                                          .stdout_descriptor = ends[1],
+	                                                          .stderr_to = PIDRING_STREAM_DESCRIPTOR,
+	                                                          .stderr_descriptor = ends[1] });
 	close(ends[1]);
 	check_text(read_all(ends[0]), "finalizer\nmessage\nbuffered");
 	check_int(finish(process), 1);
@@ -448,7 +450,8 @@ static int try_parents_mutex(void *unused)
 	return 0;
 }
 
-/* libc in the child knows the child's thread id: a mutex that the parent's thread holds is not the child's. */
+/* libc in the child knows the child's thread id: a mutex that the parent's thread holds is not the child's.
+ */
 SCENARIO(bootstrap, thread_id_is_the_childs_own)
 {
 	engine = open_engine();

@@ -130,9 +130,9 @@ static int look_as_daemon(void *unused)
 SCENARIO(children, daemons_may_look)
 {
 	engine = open_engine();
-	check_int(
-		finish(start_process(engine, (struct pidring_options){ .target = look_as_daemon, .daemon = true })),
-		0);
+	check_int(finish(start_process(engine,
+	                               (struct pidring_options){ .target = look_as_daemon, .daemon = true })),
+	          0);
 	close_engine(engine);
 }
 

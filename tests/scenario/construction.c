@@ -207,7 +207,7 @@ SCENARIO(construction, version_is_the_headers)
 	char text[32];
 
 	snprintf(text, sizeof(text), "%d.%d.%d", PIDRING_VERSION_MAJOR, PIDRING_VERSION_MINOR,
-		 PIDRING_VERSION_PATCH);
+	         PIDRING_VERSION_PATCH);
 	check_text(pidring_version(), text);
 }
 

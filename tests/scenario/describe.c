@@ -28,11 +28,12 @@ SCENARIO(describe, states)
 	check_int(pidring_process_start(process), 0);
 	child = pidring_process_pid(process);
 	check_text(describe(process),
-		   format_expected("<Process name='Process-1' pid=%d parent=%d started>", child, me));
+	           format_expected("<Process name='Process-1' pid=%d parent=%d started>", child, me));
 	latch_release(&latch);
 	check_int(join_code(process), 0);
-	check_text(describe(process),
-		   format_expected("<Process name='Process-1' pid=%d parent=%d stopped exitcode=0>", child, me));
+	check_text(
+		describe(process),
+		format_expected("<Process name='Process-1' pid=%d parent=%d stopped exitcode=0>", child, me));
 	check_int(pidring_process_close(process), 0);
 	check_text(describe(process), format_expected("<Process name='Process-1' parent=%d closed>", me, 0));
 	pidring_process_free(process);
@@ -91,7 +92,7 @@ SCENARIO(describe, type_name)
 	engine = open_engine();
 	process = new_process(engine, (struct pidring_options){ .type_name = "Worker" });
 	check_text(describe(process),
-		   format_expected("<Worker name='Worker-1' parent=%d initial>", getpid(), 0));
+	           format_expected("<Worker name='Worker-1' parent=%d initial>", getpid(), 0));
 	pidring_process_free(process);
 	close_engine(engine);
 }
@@ -99,7 +100,8 @@ SCENARIO(describe, type_name)
 /* The main process: started, without a pid and with no parent. */
 SCENARIO(describe, main_process)
 {
-	check_text(describe(pidring_current_process()), "<_MainProcess name='MainProcess' parent=None started>");
+	check_text(describe(pidring_current_process()),
+	           "<_MainProcess name='MainProcess' parent=None started>");
 }
 
 static int main_pid;
@@ -109,15 +111,15 @@ static int describe_family(void *unused)
 {
 	(void)unused;
 	check_text(describe(pidring_current_process()),
-		   format_expected("<Process name='Process-4' parent=%d started>", main_pid, 0));
+	           format_expected("<Process name='Process-4' parent=%d started>", main_pid, 0));
 	check_text(describe(pidring_parent_process()),
-		   "<_ParentProcess name='MainProcess' parent=None unknown>");
+	           "<_ParentProcess name='MainProcess' parent=None unknown>");
 	check_text(describe(sibling), format_expected("<Process name='Process-1' pid=%d parent=%d unknown>",
-						      pidring_process_pid(sibling), main_pid));
+	                                              pidring_process_pid(sibling), main_pid));
 	check_text(describe(closed_sibling),
-		   format_expected("<Process name='Process-2' parent=%d closed>", main_pid, 0));
+	           format_expected("<Process name='Process-2' parent=%d closed>", main_pid, 0));
 	check_text(describe(fresh_sibling),
-		   format_expected("<Process name='Process-3' parent=%d unknown>", main_pid, 0));
+	           format_expected("<Process name='Process-3' parent=%d unknown>", main_pid, 0));
 	return 0;
 }
 
@@ -185,7 +187,7 @@ SCENARIO(describe, quoting)
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
 		check_int(pidring_process_set_name(process, pairs[i][0]), 0);
 		snprintf(expected, sizeof(expected), "<Process name=%s parent=%d initial>", pairs[i][1],
-			 (int)getpid());
+		         (int)getpid());
 		check_text(describe(process), expected);
 	}
 	pidring_process_free(process);

@@ -19,8 +19,8 @@ static void check_codes(int (*target)(void *), const int (*pairs)[2], size_t cou
 /* The result of the target is the exit code; the system keeps its low byte, which is never a signal. */
 SCENARIO(exit_codes, result_of_the_target)
 {
-	static const int pairs[][2] = { { 0, 0 },    { 3, 3 },	 { 255, 255 }, { 256, 0 },
-					{ 257, 1 },  { -1, 255 }, { -15, 241 }, { 0x7fffff07, 7 } };
+	static const int pairs[][2] = { { 0, 0 },   { 3, 3 },    { 255, 255 }, { 256, 0 },
+		                        { 257, 1 }, { -1, 255 }, { -15, 241 }, { 0x7fffff07, 7 } };
 
 	check_codes(return_argument, pairs, sizeof(pairs) / sizeof(pairs[0]));
 }
@@ -61,8 +61,8 @@ static int raise_argument(void *argument)
 SCENARIO(exit_codes, death_by_signal)
 {
 	static const int pairs[][2] = { { SIGHUP, -SIGHUP },   { SIGINT, -SIGINT },   { SIGKILL, -SIGKILL },
-					{ SIGTERM, -SIGTERM }, { SIGALRM, -SIGALRM }, { 40, -40 },
-					{ SIGUSR1, -SIGUSR1 } };
+		                        { SIGTERM, -SIGTERM }, { SIGALRM, -SIGALRM }, { 40, -40 },
+		                        { SIGUSR1, -SIGUSR1 } };
 
 	check_codes(raise_argument, pairs, sizeof(pairs) / sizeof(pairs[0]));
 }
@@ -111,9 +111,9 @@ static void check_stderr(int (*target)(void *), void *argument, const char *expe
 	open_pipe(ends);
 	engine = open_engine();
 	process = start_process(engine, (struct pidring_options){ .target = target,
-								  .argument = argument,
-								  .stderr_to = PIDRING_STREAM_DESCRIPTOR,
-								  .stderr_descriptor = ends[1] });
+	                                                          .argument = argument,
+	                                                          .stderr_to = PIDRING_STREAM_DESCRIPTOR,
+	                                                          .stderr_descriptor = ends[1] });
 	close(ends[1]);
 	check_text(read_all(ends[0]), expected);
 	check_int(finish(process), expected_code);
@@ -203,10 +203,10 @@ SCENARIO(exit_codes, underscore_exit_skips_everything)
 	open_pipe(ends);
 	engine = open_engine();
 	process = start_process(engine, (struct pidring_options){ .target = leave_at_once,
-								  .stdout_to = PIDRING_STREAM_DESCRIPTOR,
-								  .stdout_descriptor = ends[1],
-								  .stderr_to = PIDRING_STREAM_DESCRIPTOR,
-								  .stderr_descriptor = ends[1] });
+	                                                          .stdout_to = PIDRING_STREAM_DESCRIPTOR,
+	                                                          .stdout_descriptor = ends[1],
+	                                                          .stderr_to = PIDRING_STREAM_DESCRIPTOR,
+	                                                          .stderr_descriptor = ends[1] });
 	close(ends[1]);
 	check_text(read_all(ends[0]), "");
 	check_int(finish(process), 5);
@@ -254,8 +254,8 @@ SCENARIO(exit_codes, later_finalizer_wins)
 {
 	engine = open_engine();
 	check_int(finish(start_process(engine, (struct pidring_options){ .target = exit_in_two_finalizers,
-									 .stderr_to = PIDRING_STREAM_NULL })),
-		  8);
+	                                                                 .stderr_to = PIDRING_STREAM_NULL })),
+	          8);
 	close_engine(engine);
 }
 

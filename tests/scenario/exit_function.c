@@ -53,9 +53,9 @@ static void check_said_by(int (*target)(void *), void *argument, const char *exp
 	open_pipe(ends);
 	engine = open_engine();
 	process = start_process(engine, (struct pidring_options){ .target = target,
-								  .argument = argument,
-								  .stderr_to = PIDRING_STREAM_DESCRIPTOR,
-								  .stderr_descriptor = ends[1] });
+	                                                          .argument = argument,
+	                                                          .stderr_to = PIDRING_STREAM_DESCRIPTOR,
+	                                                          .stderr_descriptor = ends[1] });
 	close(ends[1]);
 	check_text(read_all(ends[0]), expected);
 	check_int(finish(process), 0);
@@ -216,7 +216,7 @@ SCENARIO(exit_function, exiting_is_reset_in_a_child)
 {
 	check_int(pidring_is_exiting(), 0);
 	check_said_by(exit_with_child, NULL,
-		      "exiting: 0\nexiting: 1\nearly\nwithout priority\nat exit\nexiting: 1\n");
+	              "exiting: 0\nexiting: 1\nearly\nwithout priority\nat exit\nexiting: 1\n");
 }
 
 /* --- children at exit --- */
@@ -259,7 +259,8 @@ SUBPROGRAM(main_leaves_child_running)
 	return leave_child_running(NULL) + 5;
 }
 
-/* Ordinary children are waited for, after the finalizers with a priority of at least 0 and before the others. */
+/* Ordinary children are waited for, after the finalizers with a priority of at least 0 and before the others.
+ */
 SCENARIO(exit_function, ordinary_children_are_waited_for)
 {
 	const char *output;
@@ -314,8 +315,8 @@ SUBPROGRAM(daemon_holds_up_a_child)
 
 	engine = open_engine();
 	daemon_holds = latch_open();
-	child = start_process(engine, (struct pidring_options){ .target = end_when_the_daemon_does,
-								.name = "ordinary" });
+	child = start_process(
+		engine, (struct pidring_options){ .target = end_when_the_daemon_does, .name = "ordinary" });
 	daemon = start_process(
 		engine, (struct pidring_options){ .target = hold_on, .name = "helper", .daemon = true });
 	latch_close(&daemon_holds);
@@ -338,9 +339,8 @@ SCENARIO(exit_function, daemons_are_terminated_before_the_joins)
 SUBPROGRAM(logged_exit)
 {
 	engine = open_engine();
-	start_process(engine, (struct pidring_options){ .target = sleep_forever,
-							.name = "helper",
-							.daemon = true });
+	start_process(engine,
+	              (struct pidring_options){ .target = sleep_forever, .name = "helper", .daemon = true });
 	check_int(pidring_set_log(log_line, NULL), 0);
 	add("finalizer 0", 0);
 	add("finalizer -1", -1);
@@ -356,7 +356,8 @@ SCENARIO(exit_function, log_tells_the_order)
 	check_contains(output, "log: process shutting down\n");
 	check_order(output, "process shutting down", "finalizer 0\n");
 	check_order(output, "finalizer 0\n", "log: calling terminate() for daemon helper\n");
-	check_order(output, "calling terminate() for daemon helper", "log: calling join() for process helper\n");
+	check_order(output, "calling terminate() for daemon helper",
+	            "log: calling join() for process helper\n");
 	check_order(output, "calling join() for process helper", "finalizer -1\n");
 }
 
@@ -410,9 +411,8 @@ static int leave_a_stubborn_daemon(void *unused)
 
 	(void)unused;
 	ready = latch_open();
-	start_process(engine, (struct pidring_options){ .target = ignore_sigterm_forever,
-							.argument = &ready,
-							.daemon = true });
+	start_process(engine, (struct pidring_options){
+				      .target = ignore_sigterm_forever, .argument = &ready, .daemon = true });
 	latch_wait(&ready);
 	add("daemon is gone", -1);
 	return 0;
@@ -456,8 +456,8 @@ static int leave_a_daemon(void *unused)
 	(void)unused;
 	ready = latch_open();
 	daemon = start_process(engine, (struct pidring_options){ .target = sleep_with_handler_of_main,
-								 .argument = &ready,
-								 .daemon = true });
+	                                                         .argument = &ready,
+	                                                         .daemon = true });
 	latch_wait(&ready);
 	check_int(pidring_process_exit_code(daemon, &code), -EAGAIN);
 	return 0;
@@ -565,8 +565,8 @@ SUBPROGRAM(main_leaves_at_once)
 	daemon_holds = latch_open();
 	start_process(engine, (struct pidring_options){ .target = end_when_main_has });
 	start_process(engine, (struct pidring_options){ .target = end_when_main_has,
-							.daemon = true,
-							.death_signal = PIDRING_NONE });
+	                                                .daemon = true,
+	                                                .death_signal = PIDRING_NONE });
 	if (argc == 2)
 		raise(SIGKILL);
 	_exit(8);
@@ -634,7 +634,7 @@ SUBPROGRAM(programs_at_exit)
 {
 	engine = open_engine();
 	start_process(engine, (struct pidring_options){ .argv = (const char *[]){ "sleep", "1000", NULL },
-							.daemon = true });
+	                                                .daemon = true });
 	start_program(engine, "/bin/sh", "-c", "echo program is done >&2", NULL);
 	add("after the join", -1);
 	return 0;

@@ -53,7 +53,7 @@ static void print_value(const char *label, long long value)
 }
 
 void check_equal(const char *file, int line, const char *what, const char *expected_text, long long actual,
-		 long long expected)
+                 long long expected)
 {
 	if (actual == expected)
 		return;
@@ -69,8 +69,8 @@ void check_same_text(const char *file, int line, const char *what, const char *a
 		return;
 	if (actual == NULL && expected == NULL)
 		return;
-	dprintf(STDERR_FILENO, "%s:%d: %s is not what was expected\n  it is: %s\n  expected: %s\n", file, line,
-		what, actual == NULL ? "(NULL)" : actual, expected == NULL ? "(NULL)" : expected);
+	dprintf(STDERR_FILENO, "%s:%d: %s is not what was expected\n  it is: %s\n  expected: %s\n", file,
+	        line, what, actual == NULL ? "(NULL)" : actual, expected == NULL ? "(NULL)" : expected);
 	give_up();
 }
 
@@ -79,7 +79,7 @@ void check_text_contains(const char *file, int line, const char *what, const cha
 	if (text != NULL && strstr(text, part) != NULL)
 		return;
 	dprintf(STDERR_FILENO, "%s:%d: %s lacks a part\n  it is: %s\n  lacking: %s\n", file, line, what,
-		text == NULL ? "(NULL)" : text, part);
+	        text == NULL ? "(NULL)" : text, part);
 	give_up();
 }
 

@@ -273,6 +273,7 @@ int main(int argc, char **argv)
 		return run_subprogram_by_name(argc - 2, argv + 2);
 	if (argc == 2 && argv[1][0] != '-')
 		return run_by_name(argv[1]);
-	fprintf(stderr, "usage: %s SUITE.NAME | --list | --all [PREFIX] [--jobs N] [--except FILE]\n", argv[0]);
+	fprintf(stderr, "usage: %s SUITE.NAME | --list | --all [PREFIX] [--jobs N] [--except FILE]\n",
+	        argv[0]);
 	return 2;
 }

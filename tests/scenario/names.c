@@ -128,9 +128,8 @@ SCENARIO(names, may_be_long)
 
 	memset(name, 'n', sizeof(name) - 1);
 	engine = open_engine();
-	process = start_process(engine, (struct pidring_options){ .target = check_own_name,
-								  .argument = name,
-								  .name = name });
+	process = start_process(
+		engine, (struct pidring_options){ .target = check_own_name, .argument = name, .name = name });
 	check_text(name_of(process), name);
 	check_int(finish(process), 0);
 	close_engine(engine);

@@ -30,8 +30,8 @@ static void check_refused(struct pidring_options options, int error, const char 
 static const char *const program[] = { "true", NULL };
 static const char *const some_variables[] = { "A=1", NULL };
 
-/* A struct that is too small is refused. A larger one, of a newer header, is taken if what this version does not
- * know is all zero. */
+/* A struct that is too small is refused. A larger one, of a newer header, is taken if what this version does
+ * not know is all zero. */
 SCENARIO(options, size)
 {
 	struct {
@@ -72,19 +72,19 @@ SCENARIO(options, program_without_argv)
 SCENARIO(options, of_programs_for_a_function)
 {
 	check_refused((struct pidring_options){ .target = return_zero, .program = "/bin/true" }, -EINVAL,
-		      "program");
+	              "program");
 	check_refused((struct pidring_options){ .target = return_zero, .asynchronous = true }, -EINVAL,
-		      "asynchronous");
-	check_refused((struct pidring_options){ .target = return_zero, .environment = some_variables }, -EINVAL,
-		      "environment");
+	              "asynchronous");
+	check_refused((struct pidring_options){ .target = return_zero, .environment = some_variables },
+	              -EINVAL, "environment");
 	check_refused((struct pidring_options){ .target = return_zero, .extra_environment = some_variables },
-		      -EINVAL, "extra_environment");
+	              -EINVAL, "extra_environment");
 	check_refused((struct pidring_options){ .target = return_zero, .keep_descriptors = true }, -EINVAL,
-		      "keep_descriptors");
+	              "keep_descriptors");
 	check_refused((struct pidring_options){ .target = return_zero, .keep_signals = true }, -EINVAL,
-		      "keep_signals");
+	              "keep_signals");
 	check_refused((struct pidring_options){ .target = return_zero, .authkey_descriptor = 5 }, -EINVAL,
-		      "authkey_descriptor");
+	              "authkey_descriptor");
 }
 
 /* And the other way round. */
@@ -104,36 +104,36 @@ SCENARIO(options, daemon_flag)
 /* A stream goes to one of four places. */
 SCENARIO(options, stream_kind)
 {
-	check_refused((struct pidring_options){ .argv = program, .stdin_to = (enum pidring_stream)17 }, -EINVAL,
-		      "17");
-	check_refused((struct pidring_options){ .argv = program, .stdout_to = (enum pidring_stream)18 }, -EINVAL,
-		      "18");
-	check_refused((struct pidring_options){ .argv = program, .stderr_to = (enum pidring_stream)19 }, -EINVAL,
-		      "19");
+	check_refused((struct pidring_options){ .argv = program, .stdin_to = (enum pidring_stream)17 },
+	              -EINVAL, "17");
+	check_refused((struct pidring_options){ .argv = program, .stdout_to = (enum pidring_stream)18 },
+	              -EINVAL, "18");
+	check_refused((struct pidring_options){ .argv = program, .stderr_to = (enum pidring_stream)19 },
+	              -EINVAL, "19");
 }
 
 /* The descriptor of a stream must be open. */
 SCENARIO(options, stream_descriptor)
 {
 	check_refused((struct pidring_options){ .argv = program,
-						.stdin_to = PIDRING_STREAM_DESCRIPTOR,
-						.stdin_descriptor = 941 },
-		      -EBADF, "941");
+	                                        .stdin_to = PIDRING_STREAM_DESCRIPTOR,
+	                                        .stdin_descriptor = 941 },
+	              -EBADF, "941");
 	check_refused((struct pidring_options){ .argv = program,
-						.stdout_to = PIDRING_STREAM_DESCRIPTOR,
-						.stdout_descriptor = 942 },
-		      -EBADF, "942");
+	                                        .stdout_to = PIDRING_STREAM_DESCRIPTOR,
+	                                        .stdout_descriptor = 942 },
+	              -EBADF, "942");
 	check_refused((struct pidring_options){ .target = return_zero,
-						.stderr_to = PIDRING_STREAM_DESCRIPTOR,
-						.stderr_descriptor = -7 },
-		      -EBADF, "-7");
+	                                        .stderr_to = PIDRING_STREAM_DESCRIPTOR,
+	                                        .stderr_descriptor = -7 },
+	              -EBADF, "-7");
 }
 
 /* A descriptor without the kind that uses it is a mistake. */
 SCENARIO(options, stream_descriptor_unused)
 {
 	check_refused((struct pidring_options){ .argv = program, .stdout_descriptor = 1 }, -EINVAL,
-		      "stdout_descriptor");
+	              "stdout_descriptor");
 }
 
 /* The death signal must be a signal. */
@@ -160,24 +160,24 @@ SCENARIO(options, empty_texts)
 {
 	check_refused((struct pidring_options){ .argv = program, .program = "" }, -EINVAL, "program");
 	check_refused((struct pidring_options){ .argv = program, .working_directory = "" }, -EINVAL,
-		      "working_directory");
+	              "working_directory");
 }
 
 /* An entry of the environment has a name and a value. */
 SCENARIO(options, environment)
 {
 	check_refused((struct pidring_options){ .argv = program,
-						.environment = (const char *[]){ "A=1", "broken", NULL } },
-		      -EINVAL, "broken");
+	                                        .environment = (const char *[]){ "A=1", "broken", NULL } },
+	              -EINVAL, "broken");
 	check_refused((struct pidring_options){ .argv = program,
-						.environment = (const char *[]){ "=nameless", NULL } },
-		      -EINVAL, "=nameless");
+	                                        .environment = (const char *[]){ "=nameless", NULL } },
+	              -EINVAL, "=nameless");
 	check_refused((struct pidring_options){ .argv = program,
-						.extra_environment = (const char *[]){ "=nameless", NULL } },
-		      -EINVAL, "=nameless");
+	                                        .extra_environment = (const char *[]){ "=nameless", NULL } },
+	              -EINVAL, "=nameless");
 	check_refused((struct pidring_options){ .argv = program,
-						.extra_environment = (const char *[]){ "A=1", "", NULL } },
-		      -EINVAL, "extra_environment");
+	                                        .extra_environment = (const char *[]){ "A=1", "", NULL } },
+	              -EINVAL, "extra_environment");
 }
 
 /* The auth key cannot go to one of the standard streams or to no descriptor. */
@@ -196,8 +196,9 @@ SCENARIO(options, too_large)
 	memset(large, 'l', sizeof(large) - 1);
 	check_refused((struct pidring_options){ .argv = one_large }, -E2BIG, "argv");
 	memcpy(large, "A=", 2);
-	check_refused((struct pidring_options){ .argv = program, .environment = (const char *[]){ large, NULL } },
-		      -E2BIG, "environment");
+	check_refused(
+		(struct pidring_options){ .argv = program, .environment = (const char *[]){ large, NULL } },
+		-E2BIG, "environment");
 }
 
 /* An explanation stays until the next failure, and a success does not touch it. */
@@ -235,8 +236,8 @@ SCENARIO(options, engine)
 	check_engine_refused((struct pidring_engine_options){ .size = 0 }, -EINVAL, "0");
 	check_engine_refused((struct pidring_engine_options){ .size = 5 }, -EINVAL, "5");
 	check_engine_refused((struct pidring_engine_options){ .size = sizeof(struct pidring_engine_options),
-							      .backend = (enum pidring_backend)7 },
-			     -EINVAL, "7");
+	                                                      .backend = (enum pidring_backend)7 },
+	                     -EINVAL, "7");
 }
 
 /* The environment's wishes must be known ones too. */

@@ -46,7 +46,7 @@ SCENARIO(parent_object, what_a_child_sees)
 	check_int(pidring_process_set_name(pidring_current_process(), "Grace"), 0);
 	check_int(pidring_process_set_daemon(pidring_current_process(), true), 0);
 	child = new_process(engine,
-			    (struct pidring_options){ .target = look_at_parent, .daemon = PIDRING_NO });
+	                    (struct pidring_options){ .target = look_at_parent, .daemon = PIDRING_NO });
 	check_int(pidring_process_set_daemon(pidring_current_process(), false), 0);
 	/* The name is recorded at the construction. */
 	check_int(pidring_process_set_name(pidring_current_process(), "Hopper"), 0);

@@ -8,7 +8,7 @@
 
 static struct pidring *engine;
 
-#define ARGV(...) ((const char *[]){ __VA_ARGS__, NULL })
+#define ARGV(...)     ((const char *[]){ __VA_ARGS__, NULL })
 #define SHELL(script) ARGV("/bin/sh", "-c", script)
 
 /* Runs a program in a new engine and checks what it writes; it must end with 0. */
@@ -70,7 +70,7 @@ static void remove_place(const struct place *place, const char *name)
 }
 
 static void check_start_fails(struct pidring_options options, int error, enum pidring_step step,
-			      const char *named)
+                              const char *named)
 {
 	struct pidring_process *process;
 	struct pidring_failure failure;
@@ -104,8 +104,8 @@ SCENARIO(program, environment_is_inherited_at_the_start)
 	engine = open_engine();
 	setenv("PIDRING_TEST", "at construction", 1);
 	process = new_process(engine, (struct pidring_options){ .argv = SHELL("echo $PIDRING_TEST"),
-								.stdout_to = PIDRING_STREAM_DESCRIPTOR,
-								.stdout_descriptor = ends[1] });
+	                                                        .stdout_to = PIDRING_STREAM_DESCRIPTOR,
+	                                                        .stdout_descriptor = ends[1] });
 	setenv("PIDRING_TEST", "at the start", 1);
 	check_int(pidring_process_start(process), 0);
 	close(ends[1]);
@@ -119,16 +119,17 @@ SCENARIO(program, environment_is_inherited_at_the_start)
 SCENARIO(program, environment_can_be_replaced)
 {
 	setenv("PIDRING_TEST", "from here", 1);
-	check_output((struct pidring_options){ .argv = ARGV("/usr/bin/env"), .environment = ARGV("B=2", "A=1") },
-		     "B=2\nA=1\n");
+	check_output(
+		(struct pidring_options){ .argv = ARGV("/usr/bin/env"), .environment = ARGV("B=2", "A=1") },
+		"B=2\nA=1\n");
 }
 
 /* It may be empty. */
 SCENARIO(program, environment_can_be_empty)
 {
 	check_output((struct pidring_options){ .argv = ARGV("/usr/bin/env"),
-					       .environment = (const char *[]){ NULL } },
-		     "");
+	                                       .environment = (const char *[]){ NULL } },
+	             "");
 }
 
 /* Single variables are set and removed on top of the caller's. */
@@ -138,11 +139,11 @@ SCENARIO(program, environment_can_be_changed)
 	setenv("PIDRING_GONE", "gone", 1);
 	setenv("PIDRING_KEPT", "kept", 1);
 	check_output((struct pidring_options){ .argv = SHELL("echo $PIDRING_OLD ${PIDRING_GONE-unset} "
-							     "$PIDRING_KEPT $PIDRING_NEW [$PIDRING_EMPTY]"),
-					       .extra_environment = ARGV("PIDRING_OLD=new", "PIDRING_GONE",
-									 "PIDRING_NEW=a=b", "PIDRING_EMPTY=",
-									 "PIDRING_NEVER_WAS") },
-		     "new unset kept a=b []\n");
+	                                                     "$PIDRING_KEPT $PIDRING_NEW [$PIDRING_EMPTY]"),
+	                                       .extra_environment = ARGV(
+						       "PIDRING_OLD=new", "PIDRING_GONE", "PIDRING_NEW=a=b",
+						       "PIDRING_EMPTY=", "PIDRING_NEVER_WAS") },
+	             "new unset kept a=b []\n");
 }
 
 /* The same on top of a whole environment; names that only begin alike are not touched. */
@@ -150,13 +151,13 @@ SCENARIO(program, environment_can_be_replaced_and_changed)
 {
 	setenv("PIDRING_TEST", "from here", 1);
 	check_output((struct pidring_options){ .argv = SHELL("echo $A $AB ${B-unset} ${PIDRING_TEST-unset}"),
-					       .environment = ARGV("A=1", "AB=2", "B=3"),
-					       .extra_environment = ARGV("A=9", "B") },
-		     "9 2 unset unset\n");
+	                                       .environment = ARGV("A=1", "AB=2", "B=3"),
+	                                       .extra_environment = ARGV("A=9", "B") },
+	             "9 2 unset unset\n");
 	check_output((struct pidring_options){ .argv = ARGV("/usr/bin/env"),
-					       .environment = ARGV("AB=2"),
-					       .extra_environment = ARGV("A") },
-		     "AB=2\n");
+	                                       .environment = ARGV("AB=2"),
+	                                       .extra_environment = ARGV("A") },
+	             "AB=2\n");
 }
 
 /* --- place --- */
@@ -165,7 +166,7 @@ SCENARIO(program, environment_can_be_replaced_and_changed)
 SCENARIO(program, working_directory)
 {
 	check_output((struct pidring_options){ .argv = ARGV("/bin/pwd"), .working_directory = "/usr/bin" },
-		     "/usr/bin\n");
+	             "/usr/bin\n");
 }
 
 /* A relative program is looked for from there. */
@@ -175,9 +176,9 @@ SCENARIO(program, relative_program_from_the_working_directory)
 
 	write_file(&place, "script", "#!/bin/sh\necho found\n", 0755);
 	check_output((struct pidring_options){ .argv = ARGV("./script"), .working_directory = place.path },
-		     "found\n");
+	             "found\n");
 	check_start_fails((struct pidring_options){ .argv = ARGV("./script"), .working_directory = "/usr" },
-			  -ENOENT, PIDRING_STEP_EXEC, "./script");
+	                  -ENOENT, PIDRING_STEP_EXEC, "./script");
 	remove_place(&place, "script");
 }
 
@@ -187,9 +188,9 @@ SCENARIO(program, umask)
 	mode_t old = umask(022);
 
 	check_output((struct pidring_options){ .argv = SHELL("umask"), .set_umask = true, .umask = 0137 },
-		     "0137\n");
+	             "0137\n");
 	check_output((struct pidring_options){ .argv = SHELL("umask"), .set_umask = true, .umask = 0 },
-		     "0000\n");
+	             "0000\n");
 	check_output((struct pidring_options){ .argv = SHELL("umask") }, "0022\n");
 	check_int(umask(old), 022);
 }
@@ -373,9 +374,9 @@ SCENARIO(program, sentinels_are_not_inherited)
 	check(pidring_fd(engine) >= 0);
 	other = start_function(engine, sleep_forever, NULL);
 	check_int(finish(start_process(engine, (struct pidring_options){ .argv = argv })), 0);
-	check_int(finish(start_process(engine,
-				       (struct pidring_options){ .argv = argv, .new_session = true })),
-		  0);
+	check_int(
+		finish(start_process(engine, (struct pidring_options){ .argv = argv, .new_session = true })),
+		0);
 	kill_and_free(other);
 	close_engine(engine);
 }
@@ -386,13 +387,13 @@ SCENARIO(program, sentinels_are_not_inherited)
 SCENARIO(program, streams_can_be_null)
 {
 	check_output((struct pidring_options){ .argv = SHELL("cat; echo error >&2; echo done"),
-					       .stdin_to = PIDRING_STREAM_NULL,
-					       .stderr_to = PIDRING_STREAM_NULL },
-		     "done\n");
+	                                       .stdin_to = PIDRING_STREAM_NULL,
+	                                       .stderr_to = PIDRING_STREAM_NULL },
+	             "done\n");
 	engine = open_engine();
 	check_int(finish(start_process(engine, (struct pidring_options){ .argv = SHELL("echo nothing"),
-									 .stdout_to = PIDRING_STREAM_NULL })),
-		  0);
+	                                                                 .stdout_to = PIDRING_STREAM_NULL })),
+	          0);
 	close_engine(engine);
 }
 
@@ -405,9 +406,9 @@ SCENARIO(program, stdin_from_a_descriptor)
 	check_int(write(ends[1], "input", 5), 5);
 	close(ends[1]);
 	check_output((struct pidring_options){ .argv = ARGV("cat"),
-					       .stdin_to = PIDRING_STREAM_DESCRIPTOR,
-					       .stdin_descriptor = ends[0] },
-		     "input");
+	                                       .stdin_to = PIDRING_STREAM_DESCRIPTOR,
+	                                       .stdin_descriptor = ends[0] },
+	             "input");
 	check(descriptor_is_open(ends[0]));
 	check_int(fcntl(ends[0], F_GETFD), FD_CLOEXEC);
 	close(ends[0]);
@@ -438,10 +439,10 @@ SCENARIO(program, both_outputs_to_one_descriptor)
 	open_pipe(ends);
 	engine = open_engine();
 	process = start_process(engine, (struct pidring_options){ .argv = SHELL("echo out; echo err >&2"),
-								  .stdout_to = PIDRING_STREAM_DESCRIPTOR,
-								  .stdout_descriptor = ends[1],
-								  .stderr_to = PIDRING_STREAM_DESCRIPTOR,
-								  .stderr_descriptor = ends[1] });
+	                                                          .stdout_to = PIDRING_STREAM_DESCRIPTOR,
+	                                                          .stdout_descriptor = ends[1],
+	                                                          .stderr_to = PIDRING_STREAM_DESCRIPTOR,
+	                                                          .stderr_descriptor = ends[1] });
 	close(ends[1]);
 	check_text(read_all(ends[0]), "out\nerr\n");
 	check_int(finish(process), 0);
@@ -461,10 +462,10 @@ SCENARIO(program, outputs_can_be_swapped)
 	saved_err = fcntl(2, F_DUPFD_CLOEXEC, 20);
 	engine = open_engine();
 	process = new_process(engine, (struct pidring_options){ .argv = SHELL("echo out; echo err >&2"),
-								.stdout_to = PIDRING_STREAM_DESCRIPTOR,
-								.stdout_descriptor = 2,
-								.stderr_to = PIDRING_STREAM_DESCRIPTOR,
-								.stderr_descriptor = 1 });
+	                                                        .stdout_to = PIDRING_STREAM_DESCRIPTOR,
+	                                                        .stdout_descriptor = 2,
+	                                                        .stderr_to = PIDRING_STREAM_DESCRIPTOR,
+	                                                        .stderr_descriptor = 1 });
 	dup2(first[1], 1);
 	dup2(second[1], 2);
 	check_int(pidring_process_start(process), 0);
@@ -494,9 +495,9 @@ SCENARIO(program, stream_to_its_own_number)
 	check_int(dup3(ends[0], 0, O_CLOEXEC), 0);
 	close(ends[0]);
 	check_output((struct pidring_options){ .argv = ARGV("cat"),
-					       .stdin_to = PIDRING_STREAM_DESCRIPTOR,
-					       .stdin_descriptor = 0 },
-		     "own");
+	                                       .stdin_to = PIDRING_STREAM_DESCRIPTOR,
+	                                       .stdin_descriptor = 0 },
+	             "own");
 	check_int(fcntl(0, F_GETFD), FD_CLOEXEC);
 	check_int(dup2(saved, 0), 0);
 	close(saved);
@@ -513,8 +514,8 @@ SCENARIO(program, stream_descriptor_closed_since)
 	close(descriptor);
 	engine = open_engine();
 	process = new_process(engine, (struct pidring_options){ .argv = ARGV("cat"),
-								.stdin_to = PIDRING_STREAM_DESCRIPTOR,
-								.stdin_descriptor = 600 });
+	                                                        .stdin_to = PIDRING_STREAM_DESCRIPTOR,
+	                                                        .stdin_descriptor = 600 });
 	close(600);
 	check_int(pidring_process_start(process), -EBADF);
 	check_int(pidring_process_pid(process), -ESRCH);
@@ -533,22 +534,24 @@ SCENARIO(program, looked_up_in_its_own_path)
 	write_file(&place, "pidring-test-script", "#!/bin/sh\necho found\n", 0755);
 	snprintf(path, sizeof(path), "PATH=/no/such/place:%s:/bin", place.path);
 	check_output((struct pidring_options){ .argv = ARGV("pidring-test-script"),
-					       .extra_environment = ARGV(path) },
-		     "found\n");
-	check_output((struct pidring_options){ .argv = ARGV("pidring-test-script"), .environment = ARGV(path) },
-		     "found\n");
+	                                       .extra_environment = ARGV(path) },
+	             "found\n");
+	check_output(
+		(struct pidring_options){ .argv = ARGV("pidring-test-script"), .environment = ARGV(path) },
+		"found\n");
 	check_start_fails((struct pidring_options){ .argv = ARGV("pidring-test-script") }, -ENOENT,
-			  PIDRING_STEP_LOOK_UP, "pidring-test-script");
+	                  PIDRING_STEP_LOOK_UP, "pidring-test-script");
 	snprintf(path, sizeof(path), "PATH=%s:/usr/bin:/bin", place.path);
 	check_int(setenv("PATH", path + 5, 1), 0);
 	check_output((struct pidring_options){ .argv = ARGV("pidring-test-script") }, "found\n");
 	check_start_fails((struct pidring_options){ .argv = ARGV("pidring-test-script"),
-						    .extra_environment = ARGV("PATH=/bin") },
-			  -ENOENT, PIDRING_STEP_LOOK_UP, "pidring-test-script");
+	                                            .extra_environment = ARGV("PATH=/bin") },
+	                  -ENOENT, PIDRING_STEP_LOOK_UP, "pidring-test-script");
 	remove_place(&place, "pidring-test-script");
 }
 
-/* A file on the PATH that may not be run is passed over for one that may; if it is the only one, that is told. */
+/* A file on the PATH that may not be run is passed over for one that may; if it is the only one, that is
+ * told. */
 SCENARIO(program, looked_up_past_what_cannot_run)
 {
 	struct place plain = make_place(), right = make_place();
@@ -558,12 +561,12 @@ SCENARIO(program, looked_up_past_what_cannot_run)
 	write_file(&right, "pidring-test-script", "#!/bin/sh\necho right\n", 0755);
 	snprintf(path, sizeof(path), "PATH=%s:%s", plain.path, right.path);
 	check_output((struct pidring_options){ .argv = ARGV("pidring-test-script"),
-					       .extra_environment = ARGV(path) },
-		     "right\n");
+	                                       .extra_environment = ARGV(path) },
+	             "right\n");
 	snprintf(path, sizeof(path), "PATH=%s", plain.path);
 	check_start_fails((struct pidring_options){ .argv = ARGV("pidring-test-script"),
-						    .extra_environment = ARGV(path) },
-			  -EACCES, PIDRING_STEP_LOOK_UP, "pidring-test-script");
+	                                            .extra_environment = ARGV(path) },
+	                  -EACCES, PIDRING_STEP_LOOK_UP, "pidring-test-script");
 	remove_place(&plain, "pidring-test-script");
 	remove_place(&right, "pidring-test-script");
 }
@@ -571,16 +574,19 @@ SCENARIO(program, looked_up_past_what_cannot_run)
 /* The file to run can be another than the name says. */
 SCENARIO(program, file_and_name_can_differ)
 {
-	check_output((struct pidring_options){ .argv = ARGV("my name", "-c", "echo $0"), .program = "/bin/sh" },
-		     "my name\n");
-	check_output((struct pidring_options){ .argv = ARGV("", "-c", "echo \"[$0]\""), .program = "sh" }, "[]\n");
+	check_output(
+		(struct pidring_options){ .argv = ARGV("my name", "-c", "echo $0"), .program = "/bin/sh" },
+		"my name\n");
+	check_output((struct pidring_options){ .argv = ARGV("", "-c", "echo \"[$0]\""), .program = "sh" },
+	             "[]\n");
 }
 
 /* Arguments arrive as they are. */
 SCENARIO(program, arguments_arrive_as_they_are)
 {
-	check_output((struct pidring_options){ .argv = ARGV("printf", "[%s]", "", "a b", "*", "$HOME", "\n", "'") },
-		     "[][a b][*][$HOME][\n][']");
+	check_output((struct pidring_options){ .argv = ARGV("printf", "[%s]", "", "a b", "*", "$HOME", "\n",
+	                                                    "'") },
+	             "[][a b][*][$HOME][\n][']");
 }
 
 /* --- failures, each in its step --- */
@@ -589,7 +595,7 @@ SCENARIO(program, arguments_arrive_as_they_are)
 SCENARIO(program, missing)
 {
 	check_start_fails((struct pidring_options){ .argv = ARGV("/no/such/program") }, -ENOENT,
-			  PIDRING_STEP_EXEC, "/no/such/program");
+	                  PIDRING_STEP_EXEC, "/no/such/program");
 }
 
 /* The file is there, but what should interpret it is not. */
@@ -599,24 +605,24 @@ SCENARIO(program, missing_interpreter)
 
 	write_file(&place, "script", "#!/no/such/interpreter -x\n", 0755);
 	check_start_fails((struct pidring_options){ .argv = ARGV(path_in(&place, "script")) }, -ENOENT,
-			  PIDRING_STEP_INTERPRETER, "/no/such/interpreter");
+	                  PIDRING_STEP_INTERPRETER, "/no/such/interpreter");
 	remove_place(&place, "script");
 }
 
 /* No such working directory. */
 SCENARIO(program, missing_working_directory)
 {
-	check_start_fails((struct pidring_options){ .argv = ARGV("/bin/true"),
-						    .working_directory = "/no/such/place" },
-			  -ENOENT, PIDRING_STEP_WORKING_DIRECTORY, "/no/such/place");
+	check_start_fails(
+		(struct pidring_options){ .argv = ARGV("/bin/true"), .working_directory = "/no/such/place" },
+		-ENOENT, PIDRING_STEP_WORKING_DIRECTORY, "/no/such/place");
 }
 
 /* A working directory that is a file. */
 SCENARIO(program, working_directory_is_a_file)
 {
-	check_start_fails((struct pidring_options){ .argv = ARGV("/bin/true"),
-						    .working_directory = "/etc/passwd" },
-			  -ENOTDIR, PIDRING_STEP_WORKING_DIRECTORY, "/etc/passwd");
+	check_start_fails(
+		(struct pidring_options){ .argv = ARGV("/bin/true"), .working_directory = "/etc/passwd" },
+		-ENOTDIR, PIDRING_STEP_WORKING_DIRECTORY, "/etc/passwd");
 }
 
 /* A file that may not be run. */
@@ -626,7 +632,7 @@ SCENARIO(program, not_executable)
 
 	write_file(&place, "script", "#!/bin/sh\n", 0644);
 	check_start_fails((struct pidring_options){ .argv = ARGV(path_in(&place, "script")) }, -EACCES,
-			  PIDRING_STEP_EXEC, path_in(&place, "script"));
+	                  PIDRING_STEP_EXEC, path_in(&place, "script"));
 	remove_place(&place, "script");
 }
 
@@ -634,7 +640,7 @@ SCENARIO(program, not_executable)
 SCENARIO(program, is_a_directory)
 {
 	check_start_fails((struct pidring_options){ .argv = ARGV("/usr/bin") }, -EACCES, PIDRING_STEP_EXEC,
-			  "/usr/bin");
+	                  "/usr/bin");
 }
 
 /* A file in no known format; no shell is tried on it. */
@@ -644,7 +650,7 @@ SCENARIO(program, unknown_format)
 
 	write_file(&place, "text", "exit 0\n", 0755);
 	check_start_fails((struct pidring_options){ .argv = ARGV(path_in(&place, "text")) }, -ENOEXEC,
-			  PIDRING_STEP_EXEC, path_in(&place, "text"));
+	                  PIDRING_STEP_EXEC, path_in(&place, "text"));
 	remove_place(&place, "text");
 }
 
@@ -674,6 +680,7 @@ SCENARIO(program, gets_the_old_descriptor_limit)
 	check_int(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	close_engine(open_engine());
 	check_int(pidring_open(&engine, &options), 0);
-	check_text(output_of(engine, (struct pidring_options){ .argv = SHELL("ulimit -S -n") }, NULL), "321\n");
+	check_text(output_of(engine, (struct pidring_options){ .argv = SHELL("ulimit -S -n") }, NULL),
+	           "321\n");
 	close_engine(engine);
 }

@@ -62,27 +62,27 @@ void register_scenario(struct scenario *scenario);
 void register_subprogram(struct subprogram *subprogram);
 
 /* The constructor is what lets a scenario be added by writing it, with no list to keep elsewhere. */
-#define SCENARIO(suite_name, scenario_name)                                                                   \
-	static void suite_name##_##scenario_name(void);                                                       \
-	__attribute__((constructor)) static void register_##suite_name##_##scenario_name(void)                \
-	{                                                                                                     \
-		static struct scenario entry = { #suite_name, #scenario_name, suite_name##_##scenario_name,   \
-						 NULL };                                                      \
-		register_scenario(&entry);                                                                    \
-	}                                                                                                     \
+#define SCENARIO(suite_name, scenario_name)                                                                 \
+	static void suite_name##_##scenario_name(void);                                                     \
+	__attribute__((constructor)) static void register_##suite_name##_##scenario_name(void)              \
+	{                                                                                                   \
+		static struct scenario entry = { #suite_name, #scenario_name, suite_name##_##scenario_name, \
+			                         NULL };                                                    \
+		register_scenario(&entry);                                                                  \
+	}                                                                                                   \
 	static void suite_name##_##scenario_name(void)
 
 /* A main program of its own, "scenarios --sub NAME arguments...": argv[0] is NAME, the result is what main
  * returns, so atexit handlers run. No rules about what it may leave behind. */
-#define SUBPROGRAM(subprogram_name)                                                                           \
-	static int subprogram_##subprogram_name(int argc, char **argv);                                       \
-	__attribute__((constructor)) static void register_subprogram_##subprogram_name(void)                  \
-	{                                                                                                     \
-		static struct subprogram entry = { #subprogram_name, subprogram_##subprogram_name, NULL };    \
-		register_subprogram(&entry);                                                                  \
-	}                                                                                                     \
-	static int subprogram_##subprogram_name(int argc __attribute__((unused)),                             \
-						char **argv __attribute__((unused)))
+#define SUBPROGRAM(subprogram_name)                                                                        \
+	static int subprogram_##subprogram_name(int argc, char **argv);                                    \
+	__attribute__((constructor)) static void register_subprogram_##subprogram_name(void)               \
+	{                                                                                                  \
+		static struct subprogram entry = { #subprogram_name, subprogram_##subprogram_name, NULL }; \
+		register_subprogram(&entry);                                                               \
+	}                                                                                                  \
+	static int subprogram_##subprogram_name(int argc __attribute__((unused)),                          \
+	                                        char **argv __attribute__((unused)))
 
 /* --- checks --- */
 
@@ -90,12 +90,12 @@ void register_subprogram(struct subprogram *subprogram);
 #define check_int(actual, expected) \
 	check_equal(__FILE__, __LINE__, #actual, #expected, (long long)(actual), (long long)(expected))
 #define check_text(actual, expected) check_same_text(__FILE__, __LINE__, #actual, (actual), (expected))
-#define check_contains(text, part) check_text_contains(__FILE__, __LINE__, #text, (text), (part))
-#define fail(...) fail_at(__FILE__, __LINE__, __VA_ARGS__)
+#define check_contains(text, part)   check_text_contains(__FILE__, __LINE__, #text, (text), (part))
+#define fail(...)                    fail_at(__FILE__, __LINE__, __VA_ARGS__)
 
 void check_true(const char *file, int line, const char *expression, bool value);
 void check_equal(const char *file, int line, const char *what, const char *expected_text, long long actual,
-		 long long expected);
+                 long long expected);
 void check_same_text(const char *file, int line, const char *what, const char *actual, const char *expected);
 void check_text_contains(const char *file, int line, const char *what, const char *text, const char *part);
 PIDRING_NORETURN void fail_at(const char *file, int line, const char *format, ...)
@@ -140,10 +140,10 @@ const char *describe(struct pidring_process *process);
 const char *name_of(struct pidring_process *process);
 
 /* Targets for function children. */
-int return_argument(void *argument);   /* returns the int that argument points to */
+int return_argument(void *argument); /* returns the int that argument points to */
 int return_zero(void *argument);
-int sleep_forever(void *argument);     /* until a signal ends it */
-int wait_for_latch(void *latch);       /* until latch_release or the other side's end, returns 0 */
+int sleep_forever(void *argument); /* until a signal ends it */
+int wait_for_latch(void *latch);   /* until latch_release or the other side's end, returns 0 */
 
 /* --- latches: one side waits until the other says so --- */
 
@@ -172,8 +172,9 @@ const char *output_of(struct pidring *engine, struct pidring_options options, in
 
 /* The path of this program. */
 const char *own_path(void);
-/* Runs `scenarios --sub NAME [argument]`, not through the library, with stdin from /dev/null. Returns its exit code or minus
- * its signal; stdout and stderr together go to *ret_output (buffer of read_all) unless NULL. */
+/* Runs `scenarios --sub NAME [argument]`, not through the library, with stdin from /dev/null. Returns its
+ * exit code or minus its signal; stdout and stderr together go to *ret_output (buffer of read_all) unless
+ * NULL. */
 int run_subprogram(const char *name, const char *argument, const char **ret_output);
 
 /* --- what the kernel says --- */

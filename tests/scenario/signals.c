@@ -193,7 +193,7 @@ SCENARIO(signals, hit_the_process_only)
 	release = latch_open();
 	engine = open_engine();
 	process = start_process(engine,
-				(struct pidring_options){ .target = have_a_grandchild, .new_group = true });
+	                        (struct pidring_options){ .target = have_a_grandchild, .new_group = true });
 	latch_wait(&ready);
 	check_int(pidring_process_kill(process), 0);
 	check_int(finish(process), -SIGKILL);

@@ -163,8 +163,8 @@ SCENARIO(start, daemons_have_no_children)
 static int try_to_have_children(void *unused)
 {
 	struct pidring_process *function = new_function(engine, return_zero, NULL);
-	struct pidring_process *not_daemon = new_process(
-		engine, (struct pidring_options){ .target = return_zero, .daemon = PIDRING_NO });
+	struct pidring_process *not_daemon =
+		new_process(engine, (struct pidring_options){ .target = return_zero, .daemon = PIDRING_NO });
 	struct pidring_process *program = new_process(
 		engine, (struct pidring_options){ .argv = (const char *[]){ "/bin/true", NULL } });
 
@@ -180,8 +180,8 @@ SCENARIO(start, daemon_child_cannot_start)
 {
 	engine = open_engine();
 	check_int(finish(start_process(engine, (struct pidring_options){ .target = try_to_have_children,
-									 .daemon = true })),
-		  0);
+	                                                                 .daemon = true })),
+	          0);
 	close_engine(engine);
 }
 
@@ -346,7 +346,8 @@ SCENARIO(start, process_limit)
 	struct rlimit limit, none;
 
 	engine = open_engine();
-	/* The limit does not hold for root. The user change makes /proc/self unreadable unless told otherwise. */
+	/* The limit does not hold for root. The user change makes /proc/self unreadable unless told
+	 * otherwise. */
 	if (getuid() == 0)
 		check_int(setresuid(65534, 65534, 65534), 0);
 	check_int(prctl(PR_SET_DUMPABLE, 1), 0);
@@ -412,12 +413,12 @@ SCENARIO(start, options_are_copied)
 	open_pipe(ends);
 	engine = open_engine();
 	process = new_process(engine, (struct pidring_options){ .argv = argv,
-								.extra_environment = extra,
-								.working_directory = directory,
-								.name = name,
-								.type_name = type,
-								.stdout_to = PIDRING_STREAM_DESCRIPTOR,
-								.stdout_descriptor = ends[1] });
+	                                                        .extra_environment = extra,
+	                                                        .working_directory = directory,
+	                                                        .name = name,
+	                                                        .type_name = type,
+	                                                        .stdout_to = PIDRING_STREAM_DESCRIPTOR,
+	                                                        .stdout_descriptor = ends[1] });
 	memset(shell, 'x', sizeof(shell) - 1);
 	memset(flag, 'x', sizeof(flag) - 1);
 	memset(script, 'x', sizeof(script) - 1);
@@ -575,17 +576,17 @@ SCENARIO(start, function_child_can_be_placed)
 
 	engine = open_engine();
 	check_int(finish(start_process(engine, (struct pidring_options){ .target = check_own_session,
-									 .new_session = true })),
-		  0);
+	                                                                 .new_session = true })),
+	          0);
 	check_int(finish(start_process(engine, (struct pidring_options){ .target = check_own_group,
-									 .argument = &session,
-									 .new_group = true })),
-		  0);
+	                                                                 .argument = &session,
+	                                                                 .new_group = true })),
+	          0);
 	check_int(finish(start_process(engine, (struct pidring_options){ .target = check_placed,
-									 .working_directory = "/",
-									 .set_umask = true,
-									 .umask = 017 })),
-		  0);
+	                                                                 .working_directory = "/",
+	                                                                 .set_umask = true,
+	                                                                 .umask = 017 })),
+	          0);
 	check_int(umask(mask), 022);
 	close_engine(engine);
 }
@@ -598,7 +599,7 @@ SCENARIO(start, function_child_needs_its_directory)
 
 	engine = open_engine();
 	process = new_process(engine, (struct pidring_options){ .target = return_zero,
-								.working_directory = "/no/such/place" });
+	                                                        .working_directory = "/no/such/place" });
 	check_int(pidring_process_start(process), -ENOENT);
 	check_is_initial(process);
 	check_int(pidring_process_failure(process, &failure), 0);
@@ -628,8 +629,8 @@ SCENARIO(start, libc_fork_runs_its_handlers)
 
 	engine = open_engine();
 	check_int(pthread_atfork(NULL, NULL, count_atfork), 0);
-	process = start_process(engine, (struct pidring_options){ .target = return_atfork_count,
-								  .libc_fork = true });
+	process = start_process(engine,
+	                        (struct pidring_options){ .target = return_atfork_count, .libc_fork = true });
 	check_int(pidring_process_birth(process), PIDRING_BIRTH_FORK);
 	check_int(finish(process), 1);
 	close_engine(engine);

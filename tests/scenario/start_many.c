@@ -45,8 +45,8 @@ SCENARIO(start_many, some_fail)
 	engine = open_engine();
 	processes[0] = new_process(engine, (struct pidring_options){ .argv = true_argv });
 	processes[1] = new_process(engine, (struct pidring_options){ .argv = missing_argv });
-	processes[2] = new_process(engine, (struct pidring_options){ .argv = true_argv,
-								     .working_directory = "/no/such/place" });
+	processes[2] = new_process(
+		engine, (struct pidring_options){ .argv = true_argv, .working_directory = "/no/such/place" });
 	processes[3] = new_function(engine, return_zero, NULL);
 	check_int(pidring_start_many(processes, 4), 2);
 	check_int(pidring_process_failure(processes[0], &failure), -ENODATA);
@@ -135,10 +135,10 @@ SCENARIO(start_many, asynchronous_ones)
 	struct pidring_event event;
 
 	engine = open_engine();
-	processes[0] = new_process(engine,
-				   (struct pidring_options){ .argv = true_argv, .asynchronous = true });
-	processes[1] = new_process(engine,
-				   (struct pidring_options){ .argv = missing_argv, .asynchronous = true });
+	processes[0] =
+		new_process(engine, (struct pidring_options){ .argv = true_argv, .asynchronous = true });
+	processes[1] =
+		new_process(engine, (struct pidring_options){ .argv = missing_argv, .asynchronous = true });
 	check_int(pidring_start_many(processes, 2), 2);
 	for (int started = 0, failed = 0, exited = 0; started + failed + exited < 4;) {
 		check_int(pidring_wait(engine, &event, 1, PIDRING_FOREVER), 1);

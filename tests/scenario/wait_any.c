@@ -182,7 +182,8 @@ static struct latch ready;
 
 static int wait_for_family(void *unused)
 {
-	struct pidring_wait_item items[2] = { { .process = pidring_parent_process() }, { .process = sibling } };
+	struct pidring_wait_item items[2] = { { .process = pidring_parent_process() },
+		                              { .process = sibling } };
 
 	(void)unused;
 	check_int(pidring_wait_any(items, 2, 0), 0);
