@@ -95,6 +95,13 @@ static void current_name(char *ret_name, size_t size)
 	pidring_process_name(pidring_current_process(), ret_name, size);
 }
 
+/* A stream that was not used is not touched: each first write to a page of a fork is a fault. */
+static void flush(FILE *stream)
+{
+	if (__fpending(stream) > 0)
+		fflush(stream);
+}
+
 /* The message is printed after the exit function and before the streams are flushed. */
 static __attribute__((noreturn)) void end(int code, const char *heading, const char *text)
 {
@@ -105,8 +112,8 @@ static __attribute__((noreturn)) void end(int code, const char *heading, const c
 	if (text)
 		fprintf(stderr, "%s\n", text);
 	family_log("process exiting with exitcode %d", code);
-	fflush(stdout);
-	fflush(stderr);
+	flush(stdout);
+	flush(stderr);
 	_exit(code & 0xff);
 }
 
@@ -157,8 +164,11 @@ void pidring_fail(const char *text)
 /* What the parent had read ahead is the parent's: the child's descriptor 0 is another file now. */
 static void forget_buffered_input(void)
 {
-	__fpurge(stdin);
-	clearerr(stdin);
+	/* Without a buffer nothing has been read. */
+	if (__fbufsize(stdin) > 0)
+		__fpurge(stdin);
+	if (feof(stdin) || ferror(stdin))
+		clearerr(stdin);
 }
 
 static bool replaces_stdin(const struct child_plan *plan)
@@ -187,7 +197,7 @@ static void prepare(const struct pidring_process *process, struct child_plan *pl
 		forget_buffered_input();
 }
 
-void bootstrap_run(void *argument, int parent_pidfd)
+void bootstrap_run(void *argument)
 {
 	const struct bootstrap *bootstrap = argument;
 	struct pidring_process *process = bootstrap->process;
@@ -195,10 +205,9 @@ void bootstrap_run(void *argument, int parent_pidfd)
 	target_may_run = false;
 	/* Entering renews the family: engines, children and finalizers of the parent stay behind. */
 	family_enter();
-	family_become(process, parent_pidfd);
+	family_become(process, bootstrap->parent);
 	family_leave();
 
-	bootstrap->plan->parent_pidfd = parent_pidfd;
 	prepare(process, bootstrap->plan);
 	/* From here on handlers may run: they see the new current process. */
 	sys_signal_mask(&bootstrap->plan->signal_mask, NULL);

@@ -8,10 +8,11 @@
 
 struct bootstrap {
 	struct pidring_process *process;
+	struct pidring_process *parent; /* made before the clone, its sentinel too */
 	struct child_plan *plan;
 };
 
 /* The child function of birth_function. `bootstrap` is a struct bootstrap. */
-void bootstrap_run(void *bootstrap, int parent_pidfd) __attribute__((noreturn));
+void bootstrap_run(void *bootstrap) __attribute__((noreturn));
 
 #endif

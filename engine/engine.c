@@ -36,17 +36,26 @@ static int choose_backend(enum pidring_backend *backend)
 	return 0;
 }
 
-static int probe_pidfd(void)
+int engine_know_self(struct pidring *engine)
 {
-	int pidfd = sys_pidfd_open(getpid());
+	if (engine->self_generation == family.generation && engine->paths.self_pidfd >= 0)
+		return 0;
+	if (engine->paths.self_pidfd >= 0)
+		close(engine->paths.self_pidfd);
+	engine->self_generation = family.generation;
+	engine->paths.self_pidfd = sys_pidfd_open(getpid());
+	return engine->paths.self_pidfd < 0 ? engine->paths.self_pidfd : 0;
+}
 
-	if (pidfd == -ENOSYS || pidfd == -EPERM)
+static int probe_pidfd(struct pidring *engine)
+{
+	family_enter();
+	int r = engine_know_self(engine);
+	family_leave();
+	if (r == -ENOSYS || r == -EPERM)
 		return explain(-ENOSYS, "this kernel, or the sandbox, has no pidfds (pidfd_open: %s)",
-		               strerror(-pidfd));
-	if (pidfd < 0)
-		return explain(pidfd, "pidfd_open: %s", strerror(-pidfd));
-	close(pidfd);
-	return 0;
+		               strerror(-r));
+	return r < 0 ? explain(r, "pidfd_open: %s", strerror(-r)) : 0;
 }
 
 static int raise_limit(struct pidring *engine, uint64_t wanted)
@@ -95,7 +104,8 @@ static int set_up(struct pidring *engine, const struct pidring_engine_options *o
 	if (r < 0)
 		return explain(r, "PIDRING_CLONE is '%s', not 'vfork' or 'fork'",
 		               secure_getenv("PIDRING_CLONE"));
-	r = probe_pidfd();
+	engine->paths.self_pidfd = -1;
+	r = probe_pidfd(engine);
 	if (r < 0)
 		return r;
 	r = raise_limit(engine, options->descriptors);
@@ -119,8 +129,11 @@ int pidring_open(struct pidring **ret_engine, const struct pidring_engine_option
 	TAILQ_INIT(&engine->members);
 	TAILQ_INIT(&engine->events);
 	low_descriptors_init(&engine->low);
+	engine->paths.self_pidfd = -1;
 	r = set_up(engine, &read);
 	if (r < 0) {
+		if (engine->paths.self_pidfd >= 0)
+			close(engine->paths.self_pidfd);
 		free(engine);
 		return r;
 	}
@@ -166,6 +179,10 @@ int pidring_close(struct pidring *engine)
 	low_descriptors_close(&engine->low);
 	if (engine->watch)
 		watch_close(engine->watch);
+	if (engine->abandoned)
+		watch_free(engine->abandoned);
+	if (engine->paths.self_pidfd >= 0)
+		close(engine->paths.self_pidfd);
 	if (LIST_EMPTY(&family.engines))
 		birth_slots_release(&family.slots);
 	family_leave();
@@ -176,8 +193,13 @@ int pidring_close(struct pidring *engine)
 /* In the copy nothing is watched, and nobody waits. A new watch is opened when it is needed. */
 void engine_after_fork(struct pidring *engine)
 {
-	if (engine->watch)
+	if (engine->watch) {
 		watch_abandon(engine->watch);
+		/* Not freed now: a fork that does nothing more with it is spared the page faults. */
+		if (engine->abandoned)
+			watch_free(engine->abandoned);
+		engine->abandoned = engine->watch;
+	}
 	engine->watch = NULL;
 	/* This may be the fork that a start takes for its own child, which needs what was taken for it. */
 	low_descriptors_close(&engine->low);
@@ -186,6 +208,14 @@ void engine_after_fork(struct pidring *engine)
 	TAILQ_INIT(&engine->queue);
 	TAILQ_INIT(&engine->members);
 	TAILQ_INIT(&engine->events);
+}
+
+void engine_become(struct pidring *engine, int parent_pidfd)
+{
+	low_descriptors_drop(&engine->low);
+	if (engine->paths.self_pidfd >= 0 && engine->paths.self_pidfd != parent_pidfd)
+		close(engine->paths.self_pidfd);
+	engine->paths.self_pidfd = -1;
 }
 
 /* --- members and events --- */
@@ -347,7 +377,7 @@ static size_t take_events(struct pidring *engine, struct pidring_event *events, 
 enum { BATCH = 256 };
 
 /* One look of the watch, with the lock released meanwhile. Returns 0, or what ended it. */
-static int look(struct pidring *engine, int64_t timeout, const sigset_t *mask)
+static int look(struct pidring *engine, int64_t timeout, const struct watch_interruption *interruption)
 {
 	struct watch_item *items[BATCH];
 	int r = arm_queue(engine);
@@ -356,7 +386,7 @@ static int look(struct pidring *engine, int64_t timeout, const sigset_t *mask)
 		return r;
 	engine->fetching = true;
 	family_leave();
-	r = watch_wait(engine->watch, items, BATCH, timeout, mask);
+	r = watch_wait(engine->watch, items, BATCH, timeout, interruption);
 	family_enter();
 	engine->fetching = false;
 	/* A kick that has not been taken leaves its mark on the descriptor. */
@@ -370,7 +400,7 @@ static int look(struct pidring *engine, int64_t timeout, const sigset_t *mask)
 
 /* With the lock held. */
 static int fetch(struct pidring *engine, struct pidring_event *events, size_t capacity, int64_t timeout,
-                 const sigset_t *mask, bool interruptible)
+                 const struct watch_interruption *interruption)
 {
 	int64_t deadline = clock_deadline(timeout);
 
@@ -384,8 +414,8 @@ static int fetch(struct pidring *engine, struct pidring_event *events, size_t ca
 		if (count > 0)
 			return (int)count;
 		int64_t remaining = clock_remaining(deadline);
-		r = look(engine, remaining, mask);
-		if (r < 0 && (r != -EINTR || interruptible) && TAILQ_EMPTY(&engine->events))
+		r = look(engine, remaining, interruption);
+		if (r < 0 && (r != -EINTR || interruption) && TAILQ_EMPTY(&engine->events))
 			return r;
 		if (remaining == 0 && TAILQ_EMPTY(&engine->events))
 			return 0;
@@ -394,10 +424,10 @@ static int fetch(struct pidring *engine, struct pidring_event *events, size_t ca
 
 /* What is left to do must keep another loop awake. */
 static int fetch_and_kick(struct pidring *engine, struct pidring_event *events, size_t capacity,
-                          int64_t timeout, const sigset_t *mask, bool interruptible)
+                          int64_t timeout, const struct watch_interruption *interruption)
 {
 	family_enter();
-	int r = fetch(engine, events, capacity, timeout, mask, interruptible);
+	int r = fetch(engine, events, capacity, timeout, interruption);
 	if (r != -EBUSY && (!TAILQ_EMPTY(&engine->events) || !TAILQ_EMPTY(&engine->queue)))
 		kick(engine);
 	family_leave();
@@ -419,7 +449,7 @@ int pidring_wait(struct pidring *engine, struct pidring_event *events, size_t ca
 
 	if (r < 0)
 		return r;
-	return fetch_and_kick(engine, events, capacity, timeout, NULL, false);
+	return fetch_and_kick(engine, events, capacity, timeout, NULL);
 }
 
 int pidring_wait_interruptible(struct pidring *engine, struct pidring_event *events, size_t capacity,
@@ -429,7 +459,8 @@ int pidring_wait_interruptible(struct pidring *engine, struct pidring_event *eve
 
 	if (r < 0)
 		return r;
-	r = fetch_and_kick(engine, events, capacity, timeout, mask, true);
+	struct watch_interruption interruption = { mask };
+	r = fetch_and_kick(engine, events, capacity, timeout, &interruption);
 	return r == -EINTR ? explain(r, "a signal was handled during pidring_wait_interruptible") : r;
 }
 

@@ -50,6 +50,7 @@ static void renew(void)
 	keeper_forget();
 	birth_fork_forget();
 	family.generation++;
+	family.pid = getpid();
 	family.live_objects = 0;
 	family.reap_next = NULL;
 	family.child_count = 0;
@@ -109,6 +110,7 @@ static void make_family(void)
 {
 	make_freshness();
 	family.generation = 1;
+	family.pid = getpid();
 	family.current = process_new_special(PROCESS_MAIN, "MainProcess", 0, -1);
 	if (!family.current) {
 		/* pidring_current_process may not fail, and nothing at all works without it. */
@@ -161,7 +163,7 @@ void family_remove_child(struct pidring_process *process)
 /* So many running children in a row end a pass that need not be thorough: with many children a start would
  * otherwise cost a system call for each. The next pass goes on where this one stopped, so that no zombie is
  * missed for long. */
-enum { PATIENCE = 8 };
+enum { PATIENCE = 4 };
 
 void family_reap(bool thoroughly)
 {
@@ -207,20 +209,19 @@ int family_ensure_authkey(void)
 	return 0;
 }
 
-void family_become(struct pidring_process *process, int parent_pidfd)
+void family_become(struct pidring_process *process, struct pidring_process *parent)
 {
 	struct pidring *engine;
 
 	LIST_FOREACH(engine, &family.engines, link)
-	low_descriptors_drop(&engine->low);
+	engine_become(engine, parent->pidfd);
 	/* An inherited parent object stays where it is: the target may have kept a pointer to it. Its
 	 * sentinel goes. */
 	if (family.parent && family.parent->pidfd >= 0) {
 		close(family.parent->pidfd);
 		family.parent->pidfd = -1;
 	}
-	family.parent =
-		process_new_special(PROCESS_PARENT, process->parent_name, process->parent_pid, parent_pidfd);
+	family.parent = parent;
 	family.is_child = true;
 	family.constructed = 0;
 	family.current = process;

@@ -22,6 +22,7 @@ LIST_HEAD(engine_list, pidring);
 
 struct family {
 	uint64_t generation;
+	pid_t pid; /* of this generation */
 	struct pidring_process *current;
 	struct pidring_process *parent; /* NULL: none */
 	bool is_child;                  /* a function target's process, or a plain fork of it */
@@ -51,8 +52,8 @@ void family_remove_child(struct pidring_process *process);
 void family_reap(bool thoroughly);
 /* The auth key of the current process, made when it is first asked for. */
 int family_ensure_authkey(void);
-/* In a function target's process: `process` is the current process from now on. */
-void family_become(struct pidring_process *process, int parent_pidfd);
+/* In a function target's process: these are the current and the parent process from now on. */
+void family_become(struct pidring_process *process, struct pidring_process *parent);
 
 /* Without the lock. */
 __attribute__((format(printf, 1, 2))) void family_log(const char *format, ...);

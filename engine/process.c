@@ -33,7 +33,7 @@ static struct pidring_process *allocate(enum process_kind kind)
 	process->kind = kind;
 	process->has_handle = true;
 	process->references = 1;
-	process->pidfd = process->authkey_memfd = process->parent_pidfd = -1;
+	process->pidfd = process->authkey_memfd = -1;
 	for (unsigned i = 0; i < CHILD_PLACEMENTS; i++)
 		process->taken.number[i] = -1;
 	process->exit_watch = (struct process_watch){ .process = process, .reported = exit_watch_reported };
@@ -76,6 +76,12 @@ struct pidring_process *process_new_special(enum process_kind kind, const char *
 		return process;
 	release(process);
 	return NULL;
+}
+
+void process_release_special(struct pidring_process *process)
+{
+	if (process)
+		release(process);
 }
 
 static bool copy_identity(struct pidring_process *process, unsigned number)
@@ -129,7 +135,7 @@ static int inherit(struct pidring_process *process, const struct pidring_options
 		return r;
 	process->generation = family.generation;
 	process->seen_generation = family.generation;
-	process->parent_pid = getpid();
+	process->parent_pid = family.pid;
 	process->user_data = options->user_data;
 	process->daemon =
 		options->daemon == PIDRING_INHERITED ? current->daemon : options->daemon == PIDRING_YES;
@@ -208,7 +214,7 @@ void process_localize(struct pidring_process *process)
 	process->exit_watch.queued = process->exit_watch.item.armed = false;
 	process->birth_watch.queued = process->birth_watch.item.armed = false;
 	process->slot = NULL;
-	process->authkey_memfd = process->parent_pidfd = -1;
+	process->authkey_memfd = -1;
 	for (unsigned i = 0; i < CHILD_PLACEMENTS; i++)
 		process->taken.number[i] = -1;
 	if (process->state == PROCESS_STARTING)

@@ -76,8 +76,7 @@ struct pidring_process {
 	bool told;                      /* how it went */
 	struct launch *launch;          /* with the slot */
 	struct taken_descriptors taken; /* with the slot */
-	/* With the slot, as its child looks at them in the shared table; -1: none. */
-	int authkey_memfd, parent_pidfd;
+	int authkey_memfd; /* with the slot, as its child takes it from the shared table; -1: none */
 
 	struct pidring *engine; /* NULL: closed */
 	bool counted;           /* its end is still outstanding in the engine */
@@ -123,5 +122,8 @@ void process_wipe_authkey(struct pidring_process *process);
 
 /* Main and parent objects. NULL: no memory. */
 struct pidring_process *process_new_special(enum process_kind kind, const char *name, pid_t pid, int pidfd);
+
+/* Its memory alone; NULL is allowed. */
+void process_release_special(struct pidring_process *process);
 
 #endif

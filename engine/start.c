@@ -54,6 +54,7 @@ struct start {
 	struct pidring_process *process;
 	struct birth_paths paths;
 	struct child_plan function_plan; /* a program's is in its slot */
+	struct pidring_process *parent;  /* this process as a function's child will see it */
 	struct newborn newborn;
 	sys_signal_set caller_mask;
 	int result;
@@ -144,6 +145,11 @@ static int begin(struct start *start, struct pidring_process *process)
 	if (r < 0)
 		return process->kind == PROCESS_CHILD ? fail(&process->failure, PIDRING_STEP_STATE, r) : r;
 	family_reap(false);
+	r = engine_know_self(process->engine);
+	if (r < 0) {
+		explain(r, "no pidfd of this process: %s", strerror(-r));
+		return fail(&process->failure, PIDRING_STEP_PREPARE, r);
+	}
 	start->paths = process->engine->paths;
 	start->waits = is_program(process) && !process->settings->asynchronous;
 	process->state = PROCESS_STARTING;
@@ -163,7 +169,7 @@ int process_death_signal(const struct pidring_process *process)
 
 /* --- preparation --- */
 
-static void plan_place(struct child_plan *plan, const struct pidring_process *process)
+static void plan_place(struct child_plan *plan, const struct pidring_process *process, int self_pidfd)
 {
 	const struct settings *settings = process->settings;
 
@@ -174,7 +180,7 @@ static void plan_place(struct child_plan *plan, const struct pidring_process *pr
 	plan->working_directory = settings->working_directory;
 	plan->death_signal = process_death_signal(process);
 	plan->parent_pid = process->parent_pid;
-	plan->parent_pidfd = -1;
+	plan->parent_pidfd = self_pidfd;
 	plan->report_descriptor = -1;
 	plan->failed_step = 0;
 	plan->failed_error = 0;
@@ -192,18 +198,6 @@ static int prepare_authkey(struct pidring_process *process)
 	return 0;
 }
 
-/* The child polls it in case it cannot see its parent's pid (another PID namespace). */
-static int prepare_parent_pidfd(struct pidring_process *process)
-{
-	if (process_death_signal(process) == 0)
-		return 0;
-	int pidfd = sys_pidfd_open(getpid());
-	if (pidfd < 0)
-		return explain(pidfd, "no pidfd of this process for the death signal: %s", strerror(-pidfd));
-	process->parent_pidfd = pidfd;
-	return 0;
-}
-
 /* With the lock held: slot and low descriptors are shared. */
 static int prepare_slot(struct pidring_process *process)
 {
@@ -214,12 +208,11 @@ static int prepare_slot(struct pidring_process *process)
 	if (!slot)
 		return explain(-ENOMEM, "no memory for a stack to start '%s' on", settings->program);
 	process->slot = slot;
-	plan_place(&slot->plan, process);
+	plan_place(&slot->plan, process, engine->paths.self_pidfd);
 	slot->plan.reset_signals = !settings->keep_signals;
 	slot->plan.keep_descriptors = settings->keep_descriptors;
 	slot->plan.set_descriptor_limit = engine->limit_raised;
 	slot->plan.descriptor_limit = engine->old_limit;
-	slot->plan.parent_pidfd = process->parent_pidfd;
 	slot->plan.path = process->launch->path;
 	slot->plan.argv = settings->argv;
 	slot->plan.envp = process->launch->envp;
@@ -247,7 +240,6 @@ static void release_slot(struct pidring_process *process)
 	}
 	process->slot = NULL;
 	close_descriptor(&process->authkey_memfd);
-	close_descriptor(&process->parent_pidfd);
 	free(process->launch);
 	process->launch = NULL;
 }
@@ -260,9 +252,7 @@ static int prepare_program(struct start *start)
 	if (r < 0)
 		return fail(&start->failure, r == -ENOMEM ? PIDRING_STEP_PREPARE : PIDRING_STEP_LOOK_UP, r);
 	family_enter();
-	r = prepare_parent_pidfd(process);
-	if (r == 0)
-		r = prepare_authkey(process);
+	r = prepare_authkey(process);
 	if (r == 0)
 		r = process->engine ? prepare_slot(process)
 		                    : explain(-ESHUTDOWN, "the engine was closed during a start");
@@ -291,12 +281,19 @@ static int check_working_directory(struct start *start)
 
 static int prepare_function(struct start *start)
 {
+	struct pidring_process *process = start->process;
 	int r = check_working_directory(start);
 
 	if (r < 0)
 		return r;
-	plan_place(&start->function_plan, start->process);
-	r = descriptors_place_function(&start->function_plan, start->process->settings);
+	family_enter();
+	/* Made here because every first write to a page is a fault in the child. */
+	start->parent = process_new_special(PROCESS_PARENT, process->parent_name, process->parent_pid,
+	                                    start->paths.self_pidfd);
+	plan_place(&start->function_plan, process, start->paths.self_pidfd);
+	family_leave();
+	r = start->parent ? descriptors_place_function(&start->function_plan, process->settings)
+	                  : explain(-ENOMEM, "no memory for the object of the parent process");
 	return r < 0 ? fail(&start->failure, PIDRING_STEP_PREPARE, r) : 0;
 }
 
@@ -317,7 +314,7 @@ static void bear_program(struct start *start)
 
 static void bear_function(struct start *start)
 {
-	struct bootstrap bootstrap = { start->process, &start->function_plan };
+	struct bootstrap bootstrap = { start->process, start->parent, &start->function_plan };
 	struct birth_function function = {
 		.libc_fork = start->process->settings->libc_fork,
 		.child = bootstrap_run,
@@ -485,6 +482,8 @@ static int start_first_half(struct start *start, struct pidring_process *process
 	r = prepare(start);
 	if (r == 0)
 		r = give_birth(start);
+	/* The child has its own copy. */
+	process_release_special(start->parent);
 
 	family_enter();
 	if (r < 0) {

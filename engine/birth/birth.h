@@ -17,9 +17,10 @@ struct birth_paths {
 	enum pidring_birth program;
 	bool clone3; /* for function targets */
 	bool close_range;
+	int self_pidfd; /* of this process: how a child knows that its parent lives */
 };
 
-/* -EINVAL: PIDRING_CLONE is neither "vfork" nor "fork". */
+/* All but self_pidfd. -EINVAL: PIDRING_CLONE is neither "vfork" nor "fork". */
 int birth_paths_probe(struct birth_paths *ret_paths);
 
 struct newborn {
@@ -66,8 +67,8 @@ void birth_program_release(struct birth_slot *slot);
 
 struct birth_function {
 	bool libc_fork;
-	/* Called in the child, never to return. parent_pidfd is the child's to keep; -1 if there is none. */
-	void (*child)(void *argument, int parent_pidfd);
+	/* Called in the child, never to return. */
+	void (*child)(void *argument);
 	void *argument;
 };
 

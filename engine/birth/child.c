@@ -113,7 +113,8 @@ bool child_has_ended(int pidfd)
 	struct pollfd item = { .fd = pidfd, .events = POLLIN };
 	struct timespec at_once = { 0 };
 
-	return raw_call5(SYS_ppoll, (long)&item, 1, (long)&at_once, 0, 0) > 0;
+	raw_call5(SYS_ppoll, (long)&item, 1, (long)&at_once, 0, 0);
+	return item.revents & POLLIN;
 }
 
 /* From another PID namespace the parent's pid reads 0, so there its pidfd is asked. */

@@ -70,26 +70,22 @@ static int open_report(int ret_report[2])
 	return 0;
 }
 
-static int fork_exec(struct birth_slot *slot, struct newborn *ret_newborn)
+static int fork_exec(const struct birth_paths *paths, struct birth_slot *slot, struct newborn *ret_newborn)
 {
 	int report[2];
 	pid_t pid = -1;
 	int pidfd = -1;
-	int parent_pidfd = sys_pidfd_open(getpid());
 
-	if (parent_pidfd < 0)
-		return parent_pidfd;
 	birth_fork_lock();
 	int r = open_report(report);
 	if (r == 0) {
 		slot->plan.report_descriptor = report[1];
-		r = birth_fork(child_run_program, &slot->plan, parent_pidfd, &pid, &pidfd);
+		r = birth_fork(child_run_program, &slot->plan, paths->self_pidfd, &pid, &pidfd);
 		close(report[1]);
 		if (r < 0)
 			close(report[0]);
 	}
 	birth_fork_unlock();
-	close(parent_pidfd);
 	if (r < 0)
 		return r;
 	slot->report_descriptor = report[0];
@@ -116,7 +112,7 @@ int birth_program(const struct birth_paths *paths, struct birth_slot *slot, stru
 	case PIDRING_BIRTH_CLONE_VFORK:
 		return clone_vfork(slot, ret_newborn);
 	default:
-		return fork_exec(slot, ret_newborn);
+		return fork_exec(paths, slot, ret_newborn);
 	}
 }
 

@@ -32,7 +32,7 @@ static int find_repairs(struct repairs *ret_repairs)
 }
 
 static int clone_function(const struct birth_function *function, const struct repairs *repairs,
-                          int parent_pidfd, struct newborn *ret_newborn)
+                          struct newborn *ret_newborn)
 {
 	int pidfd = -1;
 	struct sys_clone_arguments arguments = {
@@ -47,33 +47,21 @@ static int clone_function(const struct birth_function *function, const struct re
 		return (int)pid;
 	if (pid == 0) {
 		sys_set_robust_list(repairs->robust_list, repairs->robust_list_length);
-		function->child(function->argument, parent_pidfd);
+		function->child(function->argument);
 		_exit(126);
 	}
 	*ret_newborn = (struct newborn){ (pid_t)pid, pidfd, PIDRING_BIRTH_CLONE };
 	return 0;
 }
 
-struct forked_function {
-	const struct birth_function *function;
-	int parent_pidfd;
-};
-
-static void run_forked(void *argument)
+static int fork_function(const struct birth_paths *paths, const struct birth_function *function,
+                         struct newborn *ret_newborn)
 {
-	const struct forked_function *forked = argument;
-
-	forked->function->child(forked->function->argument, forked->parent_pidfd);
-}
-
-static int fork_function(const struct birth_function *function, int parent_pidfd, struct newborn *ret_newborn)
-{
-	struct forked_function forked = { function, parent_pidfd };
 	pid_t pid = -1;
 	int pidfd = -1;
 
 	birth_fork_lock();
-	int r = birth_fork(run_forked, &forked, parent_pidfd, &pid, &pidfd);
+	int r = birth_fork(function->child, function->argument, paths->self_pidfd, &pid, &pidfd);
 	birth_fork_unlock();
 	if (r < 0)
 		return r;
@@ -108,17 +96,9 @@ int birth_function(const struct birth_paths *paths, const struct birth_function 
                    struct newborn *ret_newborn)
 {
 	struct repairs repairs;
-	/* The child's sentinel of its parent: opened before the clone, so that it cannot be a stranger's. */
-	int parent_pidfd = sys_pidfd_open(getpid());
+	bool clones =
+		!function->libc_fork && paths->clone3 && is_single_threaded() && find_repairs(&repairs) == 0;
 
-	if (parent_pidfd < 0)
-		return parent_pidfd;
-
-	int r;
-	if (!function->libc_fork && paths->clone3 && is_single_threaded() && find_repairs(&repairs) == 0)
-		r = clone_function(function, &repairs, parent_pidfd, ret_newborn);
-	else
-		r = fork_function(function, parent_pidfd, ret_newborn);
-	close(parent_pidfd);
-	return r;
+	return clones ? clone_function(function, &repairs, ret_newborn)
+	              : fork_function(paths, function, ret_newborn);
 }

@@ -34,13 +34,18 @@ static void drop(struct epoll_watch *self, int descriptor)
 	epoll_ctl(self->epoll, EPOLL_CTL_DEL, descriptor, NULL);
 }
 
-static void epoll_release(struct watch *watch)
+static void epoll_abandon(struct watch *watch)
 {
 	struct epoll_watch *self = of(watch);
 
 	watch_words_release(&self->words);
 	close(self->epoll);
-	free(self);
+}
+
+static void epoll_release(struct watch *watch)
+{
+	epoll_abandon(watch);
+	free(watch);
 }
 
 static int epoll_open(struct watch **ret_watch, int kick)
@@ -129,12 +134,12 @@ static int pwait(int epoll, struct epoll_event *events, int capacity, int64_t ti
 enum { BATCH = 64 };
 
 static int epoll_wait_items(struct watch *watch, struct watch_item **ret_items, size_t capacity,
-                            int64_t timeout, const sigset_t *mask)
+                            int64_t timeout, const struct watch_interruption *interruption)
 {
 	struct epoll_watch *self = of(watch);
 	struct epoll_event events[BATCH];
 	int wanted = capacity < BATCH ? (int)capacity : BATCH;
-	int got = pwait(self->epoll, events, wanted, timeout, mask);
+	int got = pwait(self->epoll, events, wanted, timeout, interruption ? interruption->mask : NULL);
 	bool look_at_words = false;
 	size_t count = 0;
 
@@ -171,7 +176,7 @@ const struct watch_operations watch_epoll = {
 	.backend = PIDRING_BACKEND_EPOLL,
 	.open = epoll_open,
 	.close = epoll_release,
-	.abandon = epoll_release,
+	.abandon = epoll_abandon,
 	.waits_for_words = epoll_waits_for_words,
 	.arm = epoll_arm,
 	.disarm = epoll_disarm,

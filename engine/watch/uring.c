@@ -140,14 +140,13 @@ static int uring_open(struct watch **ret_watch, int kick)
 	return 0;
 }
 
-static void release(struct uring_watch *self)
+static void release_descriptors(struct uring_watch *self)
 {
 	if (self->outer >= 0)
 		close(self->outer);
 	if (self->signal >= 0)
 		close(self->signal);
 	watch_words_release(&self->words);
-	free(self);
 }
 
 static void uring_close(struct watch *watch)
@@ -156,7 +155,8 @@ static void uring_close(struct watch *watch)
 
 	if (self->ring_is_open)
 		io_uring_queue_exit(&self->ring);
-	release(self);
+	release_descriptors(self);
+	free(self);
 }
 
 /* The mappings did not come along (setup_ring): only the descriptor is here. */
@@ -166,7 +166,7 @@ static void uring_abandon(struct watch *watch)
 
 	if (self->ring_is_open)
 		close(self->ring.ring_fd);
-	release(self);
+	release_descriptors(self);
 }
 
 static bool uring_waits_for_words(const struct watch *watch)
@@ -389,40 +389,41 @@ static size_t take_completions(struct uring_watch *self, struct watch_item **ret
 	return count;
 }
 
-/* One system call. With requests to submit, io_uring_enter reports their number and not the signal that ended
- * its wait, so an interruptible wait submits first. */
-static int enter(struct uring_watch *self, int64_t timeout, const sigset_t *mask)
+/* One system call, or two: with requests to submit, io_uring_enter reports their number and not the signal
+ * that ended its wait, so a wait that may be interrupted submits first. */
+static int enter(struct uring_watch *self, int64_t timeout, const struct watch_interruption *interruption)
 {
 	struct __kernel_timespec limit = { .tv_sec = timeout / CLOCK_SECOND,
 		                           .tv_nsec = timeout % CLOCK_SECOND };
+	struct __kernel_timespec *until = timeout == INT64_MAX ? NULL : &limit;
+	sigset_t *mask = interruption ? (sigset_t *)interruption->mask : NULL;
 	struct io_uring_cqe *cqe;
-	int r = 0;
 
 	if (timeout == 0)
 		return io_uring_submit_and_get_events(&self->ring);
-	if (io_uring_sq_ready(&self->ring) > 0)
-		r = io_uring_submit(&self->ring);
-	if (r < 0)
-		return r;
-	r = io_uring_submit_and_wait_timeout(&self->ring, &cqe, 1, timeout == INT64_MAX ? NULL : &limit,
-	                                     (sigset_t *)mask);
+	if (interruption && io_uring_sq_ready(&self->ring) > 0) {
+		int r = io_uring_submit(&self->ring);
+		if (r < 0)
+			return r;
+	}
+	int r = io_uring_submit_and_wait_timeout(&self->ring, &cqe, 1, until, mask);
 	return r == -ETIME ? 0 : r;
 }
 
 static int uring_wait(struct watch *watch, struct watch_item **ret_items, size_t capacity, int64_t timeout,
-                      const sigset_t *mask)
+                      const struct watch_interruption *interruption)
 {
 	struct uring_watch *self = of(watch);
 	int r = own_ring(self);
 
 	if (r < 0)
 		return r;
-	r = enter(self, timeout, mask);
+	r = enter(self, timeout, interruption);
 	if (r == -EEXIST) {
 		/* Another thread with the same id owned it. */
 		r = replace_ring(self);
 		if (r == 0)
-			r = enter(self, timeout, mask);
+			r = enter(self, timeout, interruption);
 	}
 	if (r < 0)
 		return r;

@@ -3,6 +3,7 @@
 #include "watch/watch.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -46,6 +47,11 @@ void watch_abandon(struct watch *watch)
 	watch->operations->abandon(watch);
 }
 
+void watch_free(struct watch *watch)
+{
+	free(watch);
+}
+
 enum pidring_backend watch_backend(const struct watch *watch)
 {
 	return watch->operations->backend;
@@ -67,9 +73,9 @@ bool watch_disarm(struct watch *watch, struct watch_item *item)
 }
 
 int watch_wait(struct watch *watch, struct watch_item **ret_items, size_t capacity, int64_t timeout,
-               const sigset_t *mask)
+               const struct watch_interruption *interruption)
 {
-	return watch->operations->wait(watch, ret_items, capacity, timeout, mask);
+	return watch->operations->wait(watch, ret_items, capacity, timeout, interruption);
 }
 
 int watch_descriptor(struct watch *watch)

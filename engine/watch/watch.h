@@ -33,8 +33,10 @@ TAILQ_HEAD(watch_item_list, watch_item);
 /* AUTOMATIC: io_uring if it can be had. -ENOSYS, -EPERM: not here. */
 int watch_open(struct watch **ret_watch, enum pidring_backend wanted);
 void watch_close(struct watch *watch);
-/* In a fork: lets go of the inherited one without disturbing the original's. */
+/* In a fork: closes the descriptors of the inherited one, without disturbing the original's. */
 void watch_abandon(struct watch *watch);
+/* And, at leisure, the memory of an abandoned one. */
+void watch_free(struct watch *watch);
 
 enum pidring_backend watch_backend(const struct watch *watch);
 /* Whether words are waited for, not looked at by timer. */
@@ -45,10 +47,15 @@ int watch_arm(struct watch *watch, struct watch_item *item);
  * descriptor may be closed and its word used for something else. */
 bool watch_disarm(struct watch *watch, struct watch_item *item);
 
-/* Waits for at least one item or a kick; returns how many items were stored, 0 after a kick or in vain.
- * -EINTR after a signal. */
+/* How a wait may be ended by a signal handler. */
+struct watch_interruption {
+	const sigset_t *mask; /* in place during the wait; NULL: the thread's own */
+};
+
+/* Waits for at least one item or a kick; returns how many items were stored, 0 after a kick or in vain, and
+ * -EINTR after a signal. `interruption` is NULL if a signal is no reason: then it may go unreported. */
 int watch_wait(struct watch *watch, struct watch_item **ret_items, size_t capacity, int64_t timeout,
-               const sigset_t *mask);
+               const struct watch_interruption *interruption);
 /* Makes the present or the next watch_wait return. Any thread. */
 void watch_kick(struct watch *watch);
 /* A descriptor that is readable when watch_wait would not block. */
@@ -70,7 +77,7 @@ struct watch_operations {
 	int (*arm)(struct watch *watch, struct watch_item *item);
 	bool (*disarm)(struct watch *watch, struct watch_item *item);
 	int (*wait)(struct watch *watch, struct watch_item **ret_items, size_t capacity, int64_t timeout,
-	            const sigset_t *mask);
+	            const struct watch_interruption *interruption);
 	int (*descriptor)(struct watch *watch);
 };
 
