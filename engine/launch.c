@@ -67,28 +67,31 @@ static const char *look_up_variable(char *const *envp, const char *name)
 	return NULL;
 }
 
-static struct launch *new_with_environment(const struct settings *settings, size_t path_size)
+/* What an environment takes: pointers and bytes. */
+struct extent {
+	size_t count, bytes;
+};
+
+static struct extent measure(char *const *entries)
+{
+	struct extent extent = { 0 };
+
+	for (; entries && entries[extent.count]; extent.count++)
+		extent.bytes += strlen(entries[extent.count]) + 1;
+	return extent;
+}
+
+/* Bounded by what was measured: another thread may have changed the environment since. */
+static void compose(struct launch *launch, const struct settings *settings, struct extent room)
 {
 	char *const *base = base_environment(settings);
 	char *const *extra = settings->extra_environment;
-	size_t count = 0, bytes = 0;
-
-	for (size_t i = 0; base[i]; i++, count++)
-		bytes += strlen(base[i]) + 1;
-	for (size_t i = 0; extra && extra[i]; i++, count++)
-		bytes += strlen(extra[i]) + 1;
-
-	struct launch *launch = malloc(sizeof *launch + (count + 1) * sizeof(char *) + bytes + path_size);
-	if (!launch)
-		return NULL;
-
-	launch->envp = (char **)(launch + 1);
-	char *at = (char *)(launch->envp + count + 1);
-	char *end = at + bytes;
+	char *at = (char *)(launch->envp + room.count + 1);
+	const char *end = at + room.bytes;
 	size_t n = 0;
-	for (size_t i = 0; base[i] && n < count; i++) {
+
+	for (size_t i = 0; base[i] && n < room.count; i++) {
 		size_t size = strlen(base[i]) + 1;
-		/* Another thread may have changed it since it was counted. */
 		if (is_overridden(base[i], extra) || size > (size_t)(end - at))
 			continue;
 		launch->envp[n++] = memcpy(at, base[i], size);
@@ -96,24 +99,55 @@ static struct launch *new_with_environment(const struct settings *settings, size
 	}
 	for (size_t i = 0; extra && extra[i]; i++) {
 		size_t size = strlen(extra[i]) + 1;
-		if (!is_set(extra, i) || size > (size_t)(end - at))
+		if (!is_set(extra, i) || size > (size_t)(end - at) || n >= room.count)
 			continue;
 		launch->envp[n++] = memcpy(at, extra[i], size);
 		at += size;
 	}
 	launch->envp[n] = NULL;
-	launch->path = end;
+}
+
+/* A snapshot, unless the environment can be handed on as it is: the settings' own, or the caller's if it
+ * waits for the exec. */
+static bool needs_snapshot(const struct settings *settings)
+{
+	if (settings->extra_environment)
+		return true;
+	return !settings->environment && settings->asynchronous;
+}
+
+static struct launch *new_with_environment(const struct settings *settings)
+{
+	bool snapshot = needs_snapshot(settings);
+	struct extent room = { 0 };
+
+	if (snapshot) {
+		struct extent base = measure(base_environment(settings));
+		struct extent extra = measure(settings->extra_environment);
+		room = (struct extent){ base.count + extra.count, base.bytes + extra.bytes };
+	}
+	struct launch *launch = malloc(sizeof *launch + (room.count + 1) * sizeof(char *) + room.bytes);
+	if (!launch)
+		return NULL;
+	launch->path = NULL;
+	launch->found = NULL;
+	launch->envp = (char **)base_environment(settings);
+	if (snapshot) {
+		launch->envp = (char **)(launch + 1);
+		compose(launch, settings, room);
+	}
 	return launch;
 }
 
-/* Where a relative name is looked for: from the child's working directory. */
-static void from_working_directory(char *ret_path, size_t size, const struct settings *settings,
+/* Where a relative name is looked for: from the child's working directory. False: the path is too long. */
+static bool from_working_directory(char *ret_path, size_t size, const struct settings *settings,
                                    const char *path)
 {
-	if (*path == '/' || !settings->working_directory)
-		snprintf(ret_path, size, "%s", path);
-	else
-		snprintf(ret_path, size, "%s/%s", settings->working_directory, path);
+	const char *directory =
+		*path != '/' && settings->working_directory ? settings->working_directory : "";
+	int length = snprintf(ret_path, size, "%s%s%s", directory, *directory ? "/" : "", path);
+
+	return length >= 0 && (size_t)length < size;
 }
 
 /* Returns 0, or the errno that says why it cannot be run. */
@@ -122,7 +156,8 @@ static int is_runnable(const struct settings *settings, const char *path)
 	char seen[PATH_MAX];
 	struct stat status;
 
-	from_working_directory(seen, sizeof seen, settings, path);
+	if (!from_working_directory(seen, sizeof seen, settings, path))
+		return ENAMETOOLONG;
 	if (faccessat(AT_FDCWD, seen, X_OK, AT_EACCESS) < 0)
 		return errno;
 	if (stat(seen, &status) < 0)
@@ -154,38 +189,48 @@ static int search_path(const struct settings *settings, const char *search, char
 	}
 }
 
+static int find_program(struct launch *launch, const struct settings *settings)
+{
+	char path[PATH_MAX];
+
+	if (strchr(settings->program, '/')) {
+		launch->path = settings->program;
+		return 0;
+	}
+	const char *search = look_up_variable(launch->envp, "PATH");
+	if (!search)
+		search = "/bin:/usr/bin"; /* execvp(3) has the same */
+	int r = search_path(settings, search, path, sizeof path);
+	if (r == -EACCES)
+		return explain(r, "cannot run '%s': it is in PATH, but may not be executed",
+		               settings->program);
+	if (r < 0)
+		return explain(r, "cannot run '%s': there is no such program in PATH (%s)", settings->program,
+		               search);
+	launch->path = launch->found = strdup(path);
+	return launch->path ? 0 : explain(-ENOMEM, "no memory for the path of '%s'", settings->program);
+}
+
 int launch_new(struct launch **ret_launch, const struct settings *settings)
 {
-	struct launch *launch = new_with_environment(settings, PATH_MAX);
+	struct launch *launch = new_with_environment(settings);
 
 	if (!launch)
 		return explain(-ENOMEM, "no memory for the environment of '%s'", settings->program);
-
-	int r = 0;
-	if (strchr(settings->program, '/')) {
-		if (strlen(settings->program) >= PATH_MAX)
-			r = explain(-ENAMETOOLONG, "cannot run a program with a path of %zu bytes",
-			            strlen(settings->program));
-		else
-			strcpy(launch->path, settings->program);
-	} else {
-		const char *search = look_up_variable(launch->envp, "PATH");
-		if (!search)
-			search = "/bin:/usr/bin"; /* execvp(3) has the same */
-		r = search_path(settings, search, launch->path, PATH_MAX);
-		if (r == -EACCES)
-			explain(r, "cannot run '%s': it is in PATH, but may not be executed",
-			        settings->program);
-		else if (r < 0)
-			explain(r, "cannot run '%s': there is no such program in PATH (%s)",
-			        settings->program, search);
-	}
+	int r = find_program(launch, settings);
 	if (r < 0) {
-		free(launch);
+		launch_free(launch);
 		return r;
 	}
 	*ret_launch = launch;
 	return 0;
+}
+
+void launch_free(struct launch *launch)
+{
+	if (launch)
+		free(launch->found);
+	free(launch);
 }
 
 static void read_script_interpreter(const char *head, size_t length, char *ret_interpreter, size_t size)
@@ -229,8 +274,7 @@ bool launch_lacks_interpreter(const struct launch *launch, const struct settings
 	_Alignas(Elf64_Ehdr) char head[256];
 
 	*ret_interpreter = '\0';
-	from_working_directory(seen, sizeof seen, settings, launch->path);
-	if (access(seen, F_OK) < 0)
+	if (!from_working_directory(seen, sizeof seen, settings, launch->path) || access(seen, F_OK) < 0)
 		return false;
 
 	int file = open(seen, O_RDONLY | O_CLOEXEC | O_NONBLOCK);

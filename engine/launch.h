@@ -6,13 +6,16 @@
 #include "options.h"
 
 struct launch {
-	char **envp; /* a snapshot: the caller may change its environment while an asynchronous start is under
-	                way */
-	char *path;
+	/* A snapshot where the start does not wait for the exec: the caller may change its environment
+	 * meanwhile. */
+	char **envp;
+	const char *path;
+	char *found; /* the path, if it was looked for */
 };
 
-/* One allocation, for free(). -ENOENT, -EACCES: no such program in PATH. -ENOMEM. */
+/* -ENOENT, -EACCES: no such program in PATH. -ENOMEM. */
 int launch_new(struct launch **ret_launch, const struct settings *settings);
+void launch_free(struct launch *launch);
 
 /* After execve has said ENOENT: whether the file is there, and so its interpreter is missing, whose name is
  * stored if it can be read. */

@@ -54,7 +54,7 @@ static void release(struct pidring_process *process)
 {
 	process_wipe_authkey(process);
 	settings_free(process->settings);
-	free(process->launch);
+	launch_free(process->launch);
 	free(process->parent_name);
 	free(process->identity);
 	free(process->name);

@@ -59,6 +59,7 @@ struct start {
 	sys_signal_set caller_mask;
 	int result;
 	bool waits; /* there is a second half */
+	sys_signal_set reset;
 	struct pidring_failure failure;
 };
 
@@ -137,9 +138,9 @@ static int check_start(struct pidring_process *process)
 }
 
 /* With the lock held. */
-static int begin(struct start *start, struct pidring_process *process)
+static int begin(struct start *start, struct pidring_process *process, sys_signal_set reset)
 {
-	*start = (struct start){ .process = process };
+	*start = (struct start){ .process = process, .reset = reset };
 	process_localize(process);
 	int r = check_start(process);
 	if (r < 0)
@@ -199,8 +200,9 @@ static int prepare_authkey(struct pidring_process *process)
 }
 
 /* With the lock held: slot and low descriptors are shared. */
-static int prepare_slot(struct pidring_process *process)
+static int prepare_slot(struct start *start)
 {
+	struct pidring_process *process = start->process;
 	const struct settings *settings = process->settings;
 	struct pidring *engine = process->engine;
 	struct birth_slot *slot = birth_slot_take(&family.slots);
@@ -210,6 +212,7 @@ static int prepare_slot(struct pidring_process *process)
 	process->slot = slot;
 	plan_place(&slot->plan, process, engine->paths.self_pidfd);
 	slot->plan.reset_signals = !settings->keep_signals;
+	slot->plan.reset = start->reset;
 	slot->plan.keep_descriptors = settings->keep_descriptors;
 	slot->plan.set_descriptor_limit = engine->limit_raised;
 	slot->plan.descriptor_limit = engine->old_limit;
@@ -240,7 +243,7 @@ static void release_slot(struct pidring_process *process)
 	}
 	process->slot = NULL;
 	close_descriptor(&process->authkey_memfd);
-	free(process->launch);
+	launch_free(process->launch);
 	process->launch = NULL;
 }
 
@@ -254,7 +257,7 @@ static int prepare_program(struct start *start)
 	family_enter();
 	r = prepare_authkey(process);
 	if (r == 0)
-		r = process->engine ? prepare_slot(process)
+		r = process->engine ? prepare_slot(start)
 		                    : explain(-ESHUTDOWN, "the engine was closed during a start");
 	family_leave();
 	return r < 0 ? fail(&start->failure, PIDRING_STEP_PREPARE, r) : 0;
@@ -471,10 +474,10 @@ void process_settle(struct pidring_process *process)
 }
 
 /* Between creating the child and waiting for its exec; start_many comes by here for all before it goes on. */
-static int start_first_half(struct start *start, struct pidring_process *process)
+static int start_first_half(struct start *start, struct pidring_process *process, sys_signal_set reset)
 {
 	family_enter();
-	int r = begin(start, process);
+	int r = begin(start, process, reset);
 	family_leave();
 	if (r < 0)
 		return r;
@@ -524,7 +527,7 @@ int pidring_process_start(struct pidring_process *process)
 
 	if (!process)
 		return explain(-EINVAL, "pidring_process_start: process is NULL");
-	int r = start_first_half(&start, process);
+	int r = start_first_half(&start, process, SYS_ALL_SIGNALS);
 	return r < 0 ? r : start_second_half(&start);
 }
 
@@ -572,9 +575,12 @@ int pidring_start_many(struct pidring_process *const *processes, size_t count)
 		return r;
 	for (size_t done = 0; done < count; done += WAVE) {
 		size_t wave = count - done < WAVE ? count - done : WAVE;
+		sys_signal_set reset = wave > 1 ? child_find_ignored() : SYS_ALL_SIGNALS;
 
+		/* Asking for all signals once is as dear as resetting them in one child. With a clone that
+		 * does not clear handlers, each child asks for itself. */
 		for (size_t i = 0; i < wave; i++)
-			results[i] = start_first_half(&starts[i], processes[done + i]);
+			results[i] = start_first_half(&starts[i], processes[done + i], reset);
 		for (size_t i = 0; i < wave; i++)
 			if (results[i] == 0 && start_second_half(&starts[i]) == 0)
 				started++;

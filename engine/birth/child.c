@@ -52,6 +52,17 @@ static bool may_be_caught(int signal_number)
 	return signal_number != SIGKILL && signal_number != SIGSTOP;
 }
 
+sys_signal_set child_find_ignored(void)
+{
+	struct kernel_signal_action action;
+	sys_signal_set ignored = 0;
+
+	for (int signal_number = 1; signal_number <= SYS_SIGNALS; signal_number++)
+		if (get_action(signal_number, &action) == 0 && action.handler == SIG_IGN)
+			ignored |= (sys_signal_set)1 << (signal_number - 1);
+	return ignored;
+}
+
 /* The creator's handlers must be gone before the mask is: they would run here, on the creator's memory. */
 static long stage_dispositions(struct child_plan *plan)
 {
@@ -62,7 +73,7 @@ static long stage_dispositions(struct child_plan *plan)
 		return 0;
 
 	for (int signal_number = 1; signal_number <= SYS_SIGNALS; signal_number++) {
-		if (!may_be_caught(signal_number))
+		if (!may_be_caught(signal_number) || !(plan->reset >> (signal_number - 1) & 1))
 			continue;
 		if (!plan->reset_signals) {
 			long r = get_action(signal_number, &old);

@@ -21,8 +21,9 @@ struct placement {
 
 struct child_plan {
 	/* Every stage is skipped unless its field asks for it. */
-	bool reset_signals;    /* every disposition to SIG_DFL; else only handlers, if the clone did not */
-	bool handlers_cleared; /* CLONE_CLEAR_SIGHAND did that */
+	bool reset_signals;         /* dispositions to SIG_DFL; else only handlers, if the clone did not */
+	sys_signal_set reset;       /* those that may need it: all, or what the creator knows to be ignored */
+	bool handlers_cleared;      /* CLONE_CLEAR_SIGHAND did that */
 	sys_signal_set signal_mask; /* set last, before exec */
 	bool new_session, new_group;
 	bool set_umask;
@@ -67,6 +68,9 @@ int child_run_program_clone(void *plan);
 /* In the fork of a function target: the stages that go for functions, too. Returns 0, or a negated errno with
  * failed_step set. */
 int child_prepare_function(struct child_plan *plan);
+
+/* The signals that this process ignores. */
+sys_signal_set child_find_ignored(void);
 
 /* Whether the process of this pidfd has ended. */
 bool child_has_ended(int pidfd);

@@ -100,6 +100,9 @@ int birth_program(const struct birth_paths *paths, struct birth_slot *slot, stru
 	plan->have_close_range = paths->close_range;
 	plan->shared_table = paths->program == PIDRING_BIRTH_CLONE_VM && !plan->keep_descriptors;
 	plan->handlers_cleared = false;
+	/* Handlers that the clone leaves in place must be found, too. */
+	if (paths->program != PIDRING_BIRTH_CLONE_VM)
+		plan->reset = SYS_ALL_SIGNALS;
 	plan->report_descriptor = -1;
 	plan->failed_step = 0;
 	plan->failed_error = 0;
