@@ -209,6 +209,9 @@ void bootstrap_run(void *argument)
 	family_leave();
 
 	prepare(process, bootstrap->plan);
+	family_enter();
+	family_leave_engines();
+	family_leave();
 	/* From here on handlers may run: they see the new current process. */
 	sys_signal_mask(&bootstrap->plan->signal_mask, NULL);
 

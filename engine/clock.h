@@ -21,6 +21,8 @@ static inline int64_t clock_deadline(int64_t timeout)
 {
 	if (timeout <= 0)
 		return 0;
+	if (timeout == INT64_MAX)
+		return INT64_MAX;
 	int64_t now = clock_now();
 	return timeout > INT64_MAX - now ? INT64_MAX : now + timeout;
 }

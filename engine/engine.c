@@ -90,7 +90,7 @@ static int open_watch(struct pidring *engine)
 		               strerror(-r));
 	/* A fork's engine takes the same one. */
 	engine->backend = watch_backend(engine->watch);
-	low_descriptors_open(&engine->low, engine->watch->kick);
+	low_descriptors_open(&engine->low);
 	return 0;
 }
 
@@ -164,6 +164,15 @@ static void detach(struct pidring_process *process)
 	process_unreference(process);
 }
 
+/* What starts under way have taken is closed when they are settled. */
+static void close_low_descriptors(struct pidring *engine)
+{
+	low_descriptors_close_free(&engine->low);
+	for (unsigned i = 0; i < CHILD_PLACEMENTS; i++)
+		engine->low.number[i] = -1;
+	low_descriptors_close(&engine->low);
+}
+
 int pidring_close(struct pidring *engine)
 {
 	if (!engine)
@@ -176,7 +185,7 @@ int pidring_close(struct pidring *engine)
 	while (!TAILQ_EMPTY(&engine->members))
 		detach(TAILQ_FIRST(&engine->members));
 	LIST_REMOVE(engine, link);
-	low_descriptors_close(&engine->low);
+	close_low_descriptors(engine);
 	if (engine->watch)
 		watch_close(engine->watch);
 	if (engine->abandoned)
@@ -202,7 +211,7 @@ void engine_after_fork(struct pidring *engine)
 	}
 	engine->watch = NULL;
 	/* This may be the fork that a start takes for its own child, which needs what was taken for it. */
-	low_descriptors_close(&engine->low);
+	low_descriptors_close_free(&engine->low);
 	engine->outstanding = 0;
 	engine->fetching = engine->driven = engine->kicked = false;
 	TAILQ_INIT(&engine->queue);
@@ -212,7 +221,7 @@ void engine_after_fork(struct pidring *engine)
 
 void engine_become(struct pidring *engine, int parent_pidfd)
 {
-	low_descriptors_drop(&engine->low);
+	low_descriptors_close(&engine->low);
 	if (engine->paths.self_pidfd >= 0 && engine->paths.self_pidfd != parent_pidfd)
 		close(engine->paths.self_pidfd);
 	engine->paths.self_pidfd = -1;

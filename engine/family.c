@@ -211,10 +211,6 @@ int family_ensure_authkey(void)
 
 void family_become(struct pidring_process *process, struct pidring_process *parent)
 {
-	struct pidring *engine;
-
-	LIST_FOREACH(engine, &family.engines, link)
-	engine_become(engine, parent->pidfd);
 	/* An inherited parent object stays where it is: the target may have kept a pointer to it. Its
 	 * sentinel goes. */
 	if (family.parent && family.parent->pidfd >= 0) {
@@ -225,6 +221,14 @@ void family_become(struct pidring_process *process, struct pidring_process *pare
 	family.is_child = true;
 	family.constructed = 0;
 	family.current = process;
+}
+
+void family_leave_engines(void)
+{
+	struct pidring *engine;
+
+	LIST_FOREACH(engine, &family.engines, link)
+	engine_become(engine, family.parent->pidfd);
 }
 
 void family_log(const char *format, ...)

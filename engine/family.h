@@ -54,6 +54,8 @@ void family_reap(bool thoroughly);
 int family_ensure_authkey(void);
 /* In a function target's process: these are the current and the parent process from now on. */
 void family_become(struct pidring_process *process, struct pidring_process *parent);
+/* And then, when its streams are placed: closes what the engines of the original still have open here. */
+void family_leave_engines(void);
 
 /* Without the lock. */
 __attribute__((format(printf, 1, 2))) void family_log(const char *format, ...);

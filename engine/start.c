@@ -237,8 +237,7 @@ static void release_slot(struct pidring_process *process)
 
 	if (process->slot) {
 		birth_program_release(process->slot);
-		int placeholder = engine && engine->watch ? engine->watch->kick : -1;
-		descriptors_give_back(engine ? &engine->low : NULL, &process->taken, placeholder);
+		descriptors_give_back(engine ? &engine->low : NULL, &process->taken);
 		birth_slot_give_back(&family.slots, process->slot);
 	}
 	process->slot = NULL;
@@ -294,9 +293,14 @@ static int prepare_function(struct start *start)
 	start->parent = process_new_special(PROCESS_PARENT, process->parent_name, process->parent_pid,
 	                                    start->paths.self_pidfd);
 	plan_place(&start->function_plan, process, start->paths.self_pidfd);
+	if (!process->engine)
+		r = explain(-ESHUTDOWN, "the engine was closed during a start");
+	else if (!start->parent)
+		r = explain(-ENOMEM, "no memory for the object of the parent process");
+	else
+		r = descriptors_place_function(&start->function_plan, process->settings,
+		                               &process->engine->low);
 	family_leave();
-	r = start->parent ? descriptors_place_function(&start->function_plan, process->settings)
-	                  : explain(-ENOMEM, "no memory for the object of the parent process");
 	return r < 0 ? fail(&start->failure, PIDRING_STEP_PREPARE, r) : 0;
 }
 

@@ -72,7 +72,9 @@ extern "C" {
  * that it did not start, print (but for the messages of pidring_exit_message and pidring_fail, in a
  * child), or end the process that uses it.
  *
- * Zero is the default everywhere: set `.size` of an option struct, name what differs, leave the rest.
+ * Zero is the default everywhere: set `.size` of an option struct, name what differs, leave the rest. A
+ * `size` larger than this version's is fine as long as what it does not know is zero; a smaller one than the
+ * first version's is -EINVAL. Structs that are filled have a `size`, too, and get as much as it has room for.
  */
 
 #if defined(__GNUC__)
@@ -150,7 +152,7 @@ struct pidring_engine_options {
  * Opens an engine and stores it in *ret_engine, which the caller ends with pidring_close. `options` may be
  * NULL. Takes at most ten descriptors, all close-on-exec.
  *
- *   -EINVAL   ret_engine is NULL; options->size or options->backend is none that this version knows;
+ *   -EINVAL   ret_engine is NULL; options->size (see Conventions) or options->backend is wrong;
  *             PIDRING_BACKEND is neither "uring" nor "epoll", or PIDRING_CLONE neither "vfork" nor "fork"
  *   -ENOSYS   the kernel has no pidfds (before Linux 5.4), or io_uring was insisted on and is not there
  *             (or lacks what Linux 6.1 brought)
@@ -164,7 +166,9 @@ PIDRING_PUBLIC int pidring_open(struct pidring **ret_engine, const struct pidrin
  * Closes the engine and releases it. Its processes are not touched: they run on, their objects can still be
  * joined, signalled, asked and freed; only their events are gone, and one that was not started yet can no
  * longer be. NULL is allowed. Not to be called while another thread uses the engine, but for pidring_wait,
- * which makes it fail:
+ * which makes it fail. (With io_uring, the kernel's tidying up may interrupt one system call of the thread
+ * that made the ring, now or when another thread takes over waiting; all restart by themselves but the few
+ * that never do, such as epoll_wait(2), which fails with EINTR.)
  *
  *   -EBUSY    another thread is inside pidring_wait; nothing was closed
  */
@@ -244,7 +248,7 @@ struct pidring_features {
 /*
  * Fills *ret_features, as much of it as its `size` has room for.
  *
- *   -EINVAL   ret_features is NULL or its size is none that this version knows
+ *   -EINVAL   ret_features is NULL or its size is too small
  */
 PIDRING_PUBLIC int pidring_features(struct pidring *engine, struct pidring_features *ret_features);
 
@@ -336,12 +340,11 @@ struct pidring_options {
  * pidring_process_free. Nothing is started, no descriptor is taken. `options` may be NULL: no target. The
  * identity number is used up even if the call fails.
  *
- *   -EINVAL   ret_process or engine is NULL; options->size is unknown; both target and argv; argv without a
- * first string; an option of programs with a function or the other way round; a stream, daemon flag, signal,
- *             umask, environment entry or descriptor number that cannot be
- *   -EBADF    a stream goes to a descriptor that is not open
- *   -ENOMEM   no memory
- *   -E2BIG    argv or the environment are larger than the kernel takes
+ *   -EINVAL   ret_process or engine is NULL; options->size is wrong (see Conventions); both target and argv;
+ * argv without a first string; an option of programs with a function or the other way round; a stream, daemon
+ * flag, signal, umask, environment entry or descriptor number that cannot be -EBADF    a stream goes to a
+ * descriptor that is not open -ENOMEM   no memory -E2BIG    one string of argv or of the environment is
+ * larger than the kernel takes (128 KiB)
  */
 PIDRING_PUBLIC int pidring_process_new(struct pidring_process **ret_process, struct pidring *engine,
                                        const struct pidring_options *options);
@@ -589,7 +592,7 @@ struct pidring_exit_record {
  *
  *   -EAGAIN   as pidring_process_exit_code
  *   -EBADF    closed
- *   -EINVAL   ret_record is NULL or its size is none that this version knows
+ *   -EINVAL   ret_record is NULL or its size is too small
  */
 PIDRING_PUBLIC int pidring_process_exit_record(struct pidring_process *process,
                                                struct pidring_exit_record *ret_record);

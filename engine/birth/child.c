@@ -182,24 +182,58 @@ static long lift(int source, int above)
 	return lifted;
 }
 
-static long stage_placements(struct child_plan *plan)
+static int highest_target(const struct child_plan *plan)
 {
-	long lifted[CHILD_PLACEMENTS];
-	int above = 3;
+	int highest = 2;
 
 	for (unsigned i = 0; i < plan->placement_count; i++)
-		if (plan->placements[i].target >= above)
-			above = plan->placements[i].target + 1;
+		if (plan->placements[i].target > highest)
+			highest = plan->placements[i].target;
+	return highest;
+}
+
+/* The usual case: no source stands where another placement will be. */
+static bool needs_no_lift(const struct child_plan *plan, int highest)
+{
+	for (unsigned i = 0; i < plan->placement_count; i++)
+		if (plan->placements[i].source <= highest)
+			return false;
+	return true;
+}
+
+static long place(int source, int target)
+{
+	return raw_call3(SYS_dup3, source, target, 0);
+}
+
+static long place_lifted(const struct child_plan *plan, int highest)
+{
+	long lifted[CHILD_PLACEMENTS];
+
 	for (unsigned i = 0; i < plan->placement_count; i++) {
-		lifted[i] = lift(plan->placements[i].source, above);
+		lifted[i] = lift(plan->placements[i].source, highest + 1);
 		if (lifted[i] < 0)
 			return lifted[i];
 	}
 	for (unsigned i = 0; i < plan->placement_count; i++) {
-		long r = raw_call3(SYS_dup3, lifted[i], plan->placements[i].target, 0);
+		long r = place((int)lifted[i], plan->placements[i].target);
 		if (r < 0)
 			return r;
 		raw_call1(SYS_close, lifted[i]);
+	}
+	return 0;
+}
+
+static long stage_placements(struct child_plan *plan)
+{
+	int highest = highest_target(plan);
+
+	if (!needs_no_lift(plan, highest))
+		return place_lifted(plan, highest);
+	for (unsigned i = 0; i < plan->placement_count; i++) {
+		long r = place(plan->placements[i].source, plan->placements[i].target);
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }

@@ -14,24 +14,38 @@ static const char *const stream_names[] = { "stdin", "stdout", "stderr" };
 
 void low_descriptors_init(struct low_descriptors *low)
 {
-	for (unsigned i = 0; i < CHILD_PLACEMENTS; i++)
-		low->number[i] = -1;
-}
-
-void low_descriptors_open(struct low_descriptors *low, int placeholder)
-{
-	low_descriptors_drop(low);
+	low->null = -1;
 	for (unsigned i = 0; i < CHILD_PLACEMENTS; i++) {
-		low->number[i] = fcntl(placeholder, F_DUPFD_CLOEXEC, 3);
-		if (low->number[i] < LOW)
-			continue;
-		/* None left below; a start with high descriptors then copies more of the table. */
-		close(low->number[i]);
 		low->number[i] = -1;
+		low->taken[i] = false;
 	}
 }
 
-void low_descriptors_close(struct low_descriptors *low)
+/* A copy with a low number; -1: none is left. */
+static int copy_low(int descriptor)
+{
+	int copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 3);
+
+	if (copy < LOW)
+		return copy;
+	close(copy);
+	return -1;
+}
+
+void low_descriptors_open(struct low_descriptors *low)
+{
+	low_descriptors_close(low);
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null < 0)
+		return;
+	/* Not below 3, where it would be taken for a stream, and not high. */
+	low->null = copy_low(null);
+	close(null);
+	for (unsigned i = 0; i < CHILD_PLACEMENTS && low->null >= 0; i++)
+		low->number[i] = copy_low(low->null);
+}
+
+void low_descriptors_close_free(struct low_descriptors *low)
 {
 	for (unsigned i = 0; i < CHILD_PLACEMENTS; i++) {
 		if (low->number[i] < 0 || low->taken[i])
@@ -41,11 +55,14 @@ void low_descriptors_close(struct low_descriptors *low)
 	}
 }
 
-void low_descriptors_drop(struct low_descriptors *low)
+void low_descriptors_close(struct low_descriptors *low)
 {
 	for (unsigned i = 0; i < CHILD_PLACEMENTS; i++)
 		low->taken[i] = false;
-	low_descriptors_close(low);
+	low_descriptors_close_free(low);
+	if (low->null >= 0)
+		close(low->null);
+	low->null = -1;
 }
 
 /* The low descriptor that stands in for `source` now, or `source` itself. */
@@ -71,7 +88,7 @@ static void place(struct child_plan *plan, int source, int target)
 }
 
 static int place_streams(struct child_plan *plan, const struct settings *settings,
-                         enum pidring_stream stdin_default)
+                         enum pidring_stream stdin_default, int null)
 {
 	for (int i = 0; i < 3; i++) {
 		const struct stream_setting *stream = &settings->streams[i];
@@ -80,7 +97,7 @@ static int place_streams(struct child_plan *plan, const struct settings *setting
 		if (to == PIDRING_STREAM_DEFAULT)
 			to = i == 0 ? stdin_default : PIDRING_STREAM_INHERIT;
 		if (to == PIDRING_STREAM_NULL)
-			place(plan, -1, i);
+			place(plan, null, i);
 		if (to != PIDRING_STREAM_DESCRIPTOR)
 			continue;
 		if (fcntl(stream->descriptor, F_GETFD) < 0)
@@ -99,7 +116,7 @@ int descriptors_place(struct child_plan *plan, const struct settings *settings, 
 	for (unsigned i = 0; i < CHILD_PLACEMENTS; i++)
 		ret_taken->number[i] = -1;
 	plan->placement_count = 0;
-	int r = place_streams(plan, settings, PIDRING_STREAM_INHERIT);
+	int r = place_streams(plan, settings, PIDRING_STREAM_INHERIT, low->null);
 	if (r < 0)
 		return r;
 	if (authkey_memfd >= 0)
@@ -115,13 +132,14 @@ int descriptors_place(struct child_plan *plan, const struct settings *settings, 
 	return 0;
 }
 
-int descriptors_place_function(struct child_plan *plan, const struct settings *settings)
+int descriptors_place_function(struct child_plan *plan, const struct settings *settings,
+                               const struct low_descriptors *low)
 {
 	plan->placement_count = 0;
-	return place_streams(plan, settings, PIDRING_STREAM_NULL);
+	return place_streams(plan, settings, PIDRING_STREAM_NULL, low->null);
 }
 
-void descriptors_give_back(struct low_descriptors *low, struct taken_descriptors *taken, int placeholder)
+void descriptors_give_back(struct low_descriptors *low, struct taken_descriptors *taken)
 {
 	for (unsigned i = 0; i < CHILD_PLACEMENTS; i++) {
 		int number = taken->number[i];
@@ -133,7 +151,8 @@ void descriptors_give_back(struct low_descriptors *low, struct taken_descriptors
 			close(number);
 			continue;
 		}
-		dup3(placeholder, number, O_CLOEXEC);
+		/* Its place is kept. */
+		dup3(low->null, number, O_CLOEXEC);
 		low->taken[i] = false;
 	}
 }

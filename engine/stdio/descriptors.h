@@ -10,20 +10,21 @@
 
 /*
  * A child that shares its creator's table takes along what is below a number and leaves the rest, so
- * descriptors to pass must have low numbers. An engine keeps a few, which stand in for high ones during a
- * start.
+ * descriptors to pass must have low numbers. An engine keeps a few: /dev/null itself, and some that stand in
+ * for high ones during a start.
  */
 struct low_descriptors {
+	int null;                     /* -1: could not be had; then the child opens it */
 	int number[CHILD_PLACEMENTS]; /* -1: could not be had */
 	bool taken[CHILD_PLACEMENTS];
 };
 
 void low_descriptors_init(struct low_descriptors *low);
-void low_descriptors_open(struct low_descriptors *low, int placeholder);
-/* All but those that are taken: whoever took them closes them. */
+void low_descriptors_open(struct low_descriptors *low);
+/* The stand-ins that are not taken: whoever took the others closes them. */
+void low_descriptors_close_free(struct low_descriptors *low);
+/* All of them: in a fork, where what was taken is the original's, or at the end. */
 void low_descriptors_close(struct low_descriptors *low);
-/* In a fork: those that starts of the original had taken. */
-void low_descriptors_drop(struct low_descriptors *low);
 
 /* The low descriptors that one start has taken: their numbers, -1 for none. */
 struct taken_descriptors {
@@ -35,8 +36,9 @@ struct taken_descriptors {
 int descriptors_place(struct child_plan *plan, const struct settings *settings, int authkey_memfd,
                       struct low_descriptors *low, struct taken_descriptors *ret_taken);
 /* For a function, whose table is a copy anyway. */
-int descriptors_place_function(struct child_plan *plan, const struct settings *settings);
+int descriptors_place_function(struct child_plan *plan, const struct settings *settings,
+                               const struct low_descriptors *low);
 /* Gives the low descriptors back, once the child has left the table. `low` is NULL if the engine is gone. */
-void descriptors_give_back(struct low_descriptors *low, struct taken_descriptors *taken, int placeholder);
+void descriptors_give_back(struct low_descriptors *low, struct taken_descriptors *taken);
 
 #endif
