@@ -164,7 +164,7 @@ build-check: all $(TEST_PROGRAMS) $(DRIVER)
 test:
 	sh tests/library.sh $(BUILD) $(CC)
 	sh tests/tools/matrix.sh $(BUILD)/pidring-run
-	$(DRIVER) --quiet
+	$(DRIVER) -j4
 
 # --- under tools ----------------------------------------------------------------------------------
 

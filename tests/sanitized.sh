@@ -17,12 +17,13 @@ export PIDRING_TEST_TIMEOUT="${PIDRING_TEST_TIMEOUT:-120}"
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
 failed=0
-for backend in uring epoll; do
-	for clone in '' fork; do
-		echo "scenarios, $backend/${clone:-clone3}:"
-		PIDRING_BACKEND=$backend PIDRING_CLONE=$clone "$directory/scenarios" --all --jobs "$(nproc)" --except "$exceptions" \
-			>"$output" 2>&1 </dev/null || failed=1
-		grep -v '^passed  ' "$output"
-	done
+# The best paths, and the last fallbacks.
+for configuration in uring: epoll:fork; do
+	backend=${configuration%%:*}
+	clone=${configuration#*:}
+	echo "scenarios, $backend/${clone:-clone3}:"
+	PIDRING_BACKEND=$backend PIDRING_CLONE=$clone "$directory/scenarios" --all --jobs 3 --except "$exceptions" \
+		>"$output" 2>&1 </dev/null || failed=1
+	grep -v '^passed  ' "$output"
 done
 exit $failed
