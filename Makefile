@@ -67,9 +67,10 @@ all: $(STATIC) $(SHARED) $(TOOLS) $(BUILD)/pidring.pc
 
 help:
 	@echo 'make run        install what is missing, build, and do a piece of work with pidring-run'
-	@echo 'make check      install what is missing, build, and run all tests on both backends and all births'
+	@echo 'make check      install what is missing, build, and run all tests (about three minutes)'
 	@echo 'make            build the libraries and tools into $(BUILD)/'
-	@echo 'make install    to $$(DESTDIR)$$(PREFIX), by default /usr/local; make uninstall takes it away'
+	@echo 'make install    to PREFIX (/usr/local); DESTDIR, LIBDIR, INCLUDEDIR, BINDIR, MANDIR are heeded'
+	@echo 'make uninstall  takes away what was installed with the same settings'
 	@echo 'make asan       the tests with AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo 'make tsan       the tests with ThreadSanitizer'
 	@echo 'make valgrind   the tests under valgrind (which needs epoll and fork)'
@@ -217,6 +218,8 @@ install: all
 	install -m 644 $(BUILD)/pidring.pc $(DESTDIR)$(LIBDIR)/pkgconfig
 	install -m 755 $(TOOLS) $(DESTDIR)$(BINDIR)
 	install -m 644 $(wildcard tools/*.1) $(DESTDIR)$(MANDIR)/man1
+	@# The loader finds a new library by its cache; a staged installation is somebody else's to finish.
+	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" -eq 0 ]; then ldconfig; fi
 
 uninstall:
 	rm -f $(DESTDIR)$(INCLUDEDIR)/pidring.h $(DESTDIR)$(LIBDIR)/libpidring.a \

@@ -58,7 +58,8 @@ static int probe_pidfd(struct pidring *engine)
 	return r < 0 ? explain(r, "pidfd_open: %s", strerror(-r)) : 0;
 }
 
-static int raise_limit(struct pidring *engine, uint64_t wanted)
+/* The limit is the process's, whichever engine raised it; the first old one is what programs get back. */
+static int raise_limit(uint64_t wanted)
 {
 	struct rlimit limit;
 
@@ -72,11 +73,15 @@ static int raise_limit(struct pidring *engine, uint64_t wanted)
 		return explain(-EMFILE,
 		               "%llu descriptors are asked for, but the hard limit (RLIMIT_NOFILE) is %llu",
 		               (unsigned long long)wanted, (unsigned long long)limit.rlim_max);
-	engine->old_limit = limit;
+	struct rlimit old = limit;
 	limit.rlim_cur = wanted;
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return explain(-errno, "setrlimit: %s", strerror(errno));
-	engine->limit_raised = true;
+	family_enter();
+	if (!family.limit_raised)
+		family.old_limit = old;
+	family.limit_raised = true;
+	family_leave();
 	return 0;
 }
 
@@ -108,8 +113,15 @@ static int set_up(struct pidring *engine, const struct pidring_engine_options *o
 	r = probe_pidfd(engine);
 	if (r < 0)
 		return r;
-	r = raise_limit(engine, options->descriptors);
-	return r < 0 ? r : open_watch(engine);
+	r = open_watch(engine);
+	if (r < 0)
+		return r;
+	r = raise_limit(options->descriptors);
+	if (r < 0) {
+		low_descriptors_close(&engine->low);
+		watch_close(engine->watch);
+	}
+	return r;
 }
 
 int pidring_open(struct pidring **ret_engine, const struct pidring_engine_options *options)
@@ -160,6 +172,8 @@ static void detach(struct pidring_process *process)
 	engine_unwatch(process, &process->birth_watch);
 	let_go(&process->exit_watch);
 	let_go(&process->birth_watch);
+	/* What only waited for the watch to let go of it. */
+	process_settle(process);
 	engine_remove(process);
 	process_unreference(process);
 }
@@ -326,7 +340,7 @@ static int arm_queue(struct pidring *engine)
 		watch->item.owner = watch;
 		int r = watch_arm(engine->watch, &watch->item);
 		if (r < 0)
-			return explain(r, "a process cannot be watched: %s", strerror(-r));
+			return r;
 		TAILQ_REMOVE(&engine->queue, watch, queue_link);
 		watch->queued = false;
 	}
@@ -340,6 +354,7 @@ static void take_report(struct pidring *engine, struct watch_item *item)
 	struct pidring_process *process = watch->process;
 	bool is_exit = watch == &process->exit_watch;
 
+	item->armed = false;
 	watch->reported(process);
 	if (is_exit && process->state == PROCESS_STARTED && process->engine == engine)
 		engine_watch(process, watch);
@@ -389,13 +404,14 @@ enum { BATCH = 256 };
 static int look(struct pidring *engine, int64_t timeout, const struct watch_interruption *interruption)
 {
 	struct watch_item *items[BATCH];
-	int r = arm_queue(engine);
+	int unarmed = arm_queue(engine);
 
-	if (r < 0)
-		return r;
+	/* What cannot be armed must not hold up the rest. */
+	if (unarmed < 0)
+		timeout = 0;
 	engine->fetching = true;
 	family_leave();
-	r = watch_wait(engine->watch, items, BATCH, timeout, interruption);
+	int r = watch_wait(engine->watch, items, BATCH, timeout, interruption);
 	family_enter();
 	engine->fetching = false;
 	/* A kick that has not been taken leaves its mark on the descriptor. */
@@ -404,7 +420,9 @@ static int look(struct pidring *engine, int64_t timeout, const struct watch_inte
 		take_report(engine, items[i]);
 	if (r < 0 && r != -EINTR)
 		return explain(r, "waiting failed: %s", strerror(-r));
-	return r < 0 ? r : 0;
+	if (r < 0)
+		return r;
+	return unarmed < 0 ? explain(unarmed, "a process cannot be watched: %s", strerror(-unarmed)) : 0;
 }
 
 /* With the lock held. */
@@ -426,8 +444,10 @@ static int fetch(struct pidring *engine, struct pidring_event *events, size_t ca
 		r = look(engine, remaining, interruption);
 		if (r < 0 && (r != -EINTR || interruption) && TAILQ_EMPTY(&engine->events))
 			return r;
-		if (remaining == 0 && TAILQ_EMPTY(&engine->events))
-			return 0;
+		if (remaining > 0 || !TAILQ_EMPTY(&engine->events))
+			continue;
+		/* As ppoll(2) does: a look lets pending signals in, too. */
+		return interruption && watch_let_signals_in(interruption->mask) ? -EINTR : 0;
 	}
 }
 
@@ -437,7 +457,10 @@ static int fetch_and_kick(struct pidring *engine, struct pidring_event *events, 
 {
 	family_enter();
 	int r = fetch(engine, events, capacity, timeout, interruption);
-	if (r != -EBUSY && (!TAILQ_EMPTY(&engine->events) || !TAILQ_EMPTY(&engine->queue)))
+	bool unfinished = !TAILQ_EMPTY(&engine->events) || !TAILQ_EMPTY(&engine->queue);
+	if (engine->driven && engine->watch && watch_wants_look(engine->watch))
+		unfinished = true;
+	if (r != -EBUSY && unfinished)
 		kick(engine);
 	family_leave();
 	return r;
@@ -485,6 +508,8 @@ int pidring_fd(struct pidring *engine)
 		explain(r, "no descriptor for another loop: %s", strerror(-r));
 	} else if (!engine->driven) {
 		engine->driven = true;
+		/* A kick that was sent before this may be taken without a look. */
+		engine->kicked = false;
 		/* What was started before must be armed by somebody, and the watch may have to prepare for
 		 * the other loop. */
 		kick(engine);

@@ -18,8 +18,6 @@ struct pidring {
 	struct watch *watch;      /* NULL in a fork, until it is needed */
 	struct watch *abandoned;  /* the original's, in a fork */
 	struct low_descriptors low;
-	bool limit_raised;
-	struct rlimit old_limit; /* of descriptors: programs get it back */
 	int outstanding;
 
 	bool fetching;                   /* a thread is inside pidring_wait */

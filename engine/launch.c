@@ -150,19 +150,19 @@ static bool from_working_directory(char *ret_path, size_t size, const struct set
 	return length >= 0 && (size_t)length < size;
 }
 
-/* Returns 0, or the errno that says why it cannot be run. */
-static int is_runnable(const struct settings *settings, const char *path)
+enum candidate { NOT_THERE, NOT_RUNNABLE, RUNNABLE };
+
+/* A directory of PATH that may not be searched is passed over: what is in it is not known to be there. */
+static enum candidate look_at_candidate(const struct settings *settings, const char *path)
 {
 	char seen[PATH_MAX];
 	struct stat status;
 
-	if (!from_working_directory(seen, sizeof seen, settings, path))
-		return ENAMETOOLONG;
-	if (faccessat(AT_FDCWD, seen, X_OK, AT_EACCESS) < 0)
-		return errno;
-	if (stat(seen, &status) < 0)
-		return errno;
-	return S_ISREG(status.st_mode) ? 0 : EACCES;
+	if (!from_working_directory(seen, sizeof seen, settings, path) || stat(seen, &status) < 0)
+		return NOT_THERE;
+	if (!S_ISREG(status.st_mode) || faccessat(AT_FDCWD, seen, X_OK, AT_EACCESS) < 0)
+		return NOT_RUNNABLE;
+	return RUNNABLE;
 }
 
 /* As execvp looks: the first that can be run; if there is none, EACCES if one was there all the same. */
@@ -177,10 +177,10 @@ static int search_path(const struct settings *settings, const char *search, char
 		                                    settings->program);
 
 		if (needed > 0 && (size_t)needed < size) {
-			int r = is_runnable(settings, ret_path);
-			if (r == 0)
+			enum candidate candidate = look_at_candidate(settings, ret_path);
+			if (candidate == RUNNABLE)
 				return 0;
-			if (r == EACCES)
+			if (candidate == NOT_RUNNABLE)
 				error = EACCES;
 		}
 		element += length;
@@ -188,6 +188,9 @@ static int search_path(const struct settings *settings, const char *search, char
 			return -error;
 	}
 }
+
+/* A sentence has room for so much of PATH. */
+enum { LONGEST_SHOWN = 120 };
 
 static int find_program(struct launch *launch, const struct settings *settings)
 {
@@ -287,4 +290,13 @@ bool launch_lacks_interpreter(const struct launch *launch, const struct settings
 		read_elf_interpreter(file, head, (size_t)length, ret_interpreter, size);
 	close(file);
 	return true;
+}
+
+bool launch_is_directory(const struct launch *launch, const struct settings *settings)
+{
+	char seen[PATH_MAX];
+	struct stat status;
+
+	return from_working_directory(seen, sizeof seen, settings, launch->path) &&
+	       stat(seen, &status) == 0 && S_ISDIR(status.st_mode);
 }

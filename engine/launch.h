@@ -17,6 +17,7 @@ struct launch {
 int launch_new(struct launch **ret_launch, const struct settings *settings);
 void launch_free(struct launch *launch);
 
+bool launch_is_directory(const struct launch *launch, const struct settings *settings);
 /* After execve has said ENOENT: whether the file is there, and so its interpreter is missing, whose name is
  * stored if it can be read. */
 bool launch_lacks_interpreter(const struct launch *launch, const struct settings *settings,

@@ -97,6 +97,8 @@ static int check_target(const struct pidring_options *options)
 		return explain(-EINVAL, "program is '%s', but argv is not set", options->program);
 	if (options->argv && !options->argv[0])
 		return explain(-EINVAL, "argv is empty: its first string names the program");
+	if (options->argv && !options->program && !*options->argv[0])
+		return explain(-EINVAL, "argv[0] is an empty string: there is no program to run");
 	if (options->program && !*options->program)
 		return explain(-EINVAL, "program is an empty string");
 	if (options->argument && !options->target)

@@ -386,6 +386,8 @@ int pidring_process_signal(struct pidring_process *process, int signal_number)
 		return explain_null("pidring_process_signal");
 	if (process->kind == PROCESS_PARENT)
 		return explain(-EPERM, "the parent process is not signalled");
+	if (signal_number < 0 || signal_number > SYS_SIGNALS)
+		return explain(-EINVAL, "there is no signal %d", signal_number);
 	process_enter(process);
 	int r = 0;
 	if (process->closed)
@@ -398,7 +400,7 @@ int pidring_process_signal(struct pidring_process *process, int signal_number)
 		r = sys_pidfd_send_signal(process->pidfd, signal_number);
 	if (r == -ESRCH && process->pidfd >= 0)
 		r = 0;
-	if (r == -EINVAL || r == -EPERM)
+	if (r < 0 && process->pidfd >= 0)
 		explain(r, "signal %d to process '%s': %s", signal_number, process->name, strerror(-r));
 	family_leave();
 	return r;

@@ -89,6 +89,10 @@ static int explain_exec(struct pidring_process *process, enum pidring_step *step
 		*step = PIDRING_STEP_INTERPRETER;
 		return explain(error, "cannot run '%s': its interpreter '%s' is missing", path, interpreter);
 	}
+	if (error == -EACCES && launch_is_directory(process->launch, process->settings))
+		return explain(error, "cannot run '%s': it is a directory", path);
+	if (error == -EACCES)
+		return explain(error, "cannot run '%s': it may not be executed", path);
 	if (error == -ENOEXEC)
 		return explain(error,
 		               "cannot run '%s': it is no program for this machine, and no script with #!",
@@ -107,8 +111,8 @@ static int explain_child_failure(struct pidring_process *process, struct pidring
 		explain_exec(process, &step, error);
 		break;
 	case PIDRING_STEP_WORKING_DIRECTORY:
-		explain(error, "cannot run '%s' in '%s': %s", process->launch->path,
-		        process->settings->working_directory, strerror(-error));
+		explain(error, "cannot enter the working directory '%s' to run '%s': %s",
+		        process->settings->working_directory, process->launch->path, strerror(-error));
 		break;
 	default:
 		explain(error, "cannot run '%s': its %s: %s", process->launch->path, pidring_step_name(step),
@@ -214,8 +218,8 @@ static int prepare_slot(struct start *start)
 	slot->plan.reset_signals = !settings->keep_signals;
 	slot->plan.reset = start->reset;
 	slot->plan.keep_descriptors = settings->keep_descriptors;
-	slot->plan.set_descriptor_limit = engine->limit_raised;
-	slot->plan.descriptor_limit = engine->old_limit;
+	slot->plan.set_descriptor_limit = family.limit_raised;
+	slot->plan.descriptor_limit = family.old_limit;
 	slot->plan.path = process->launch->path;
 	slot->plan.argv = settings->argv;
 	slot->plan.envp = process->launch->envp;
@@ -277,7 +281,8 @@ static int check_working_directory(struct start *start)
 		close(descriptor);
 	if (error == 0)
 		return 0;
-	explain(-error, "cannot start a function in '%s': %s", directory, strerror(error));
+	explain(-error, "cannot enter the working directory '%s' to start a function: %s", directory,
+	        strerror(error));
 	return fail(&start->failure, PIDRING_STEP_WORKING_DIRECTORY, -error);
 }
 

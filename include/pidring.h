@@ -35,6 +35,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/resource.h>
+#include <sys/select.h> /* sigset_t, also with -std=c11 */
 #include <sys/types.h>
 
 #ifdef __cplusplus
@@ -202,8 +203,8 @@ struct pidring_event {
  *
  *   -EINVAL   events is NULL or capacity 0
  *   -EBUSY    another thread is inside pidring_wait of this engine
- *   -EMFILE, -ENFILE, -ENOMEM   in the copy of a fork, or for another thread than before: no new ring could
- * be made
+ *   -EMFILE, -ENFILE, -ENOMEM   no new ring could be made, in the copy of a fork or for another thread than
+ *             before; or a process could not be watched. Nothing is lost: the next call tries again
  */
 PIDRING_PUBLIC int pidring_wait(struct pidring *engine, struct pidring_event *events, size_t capacity,
                                 int64_t timeout);
@@ -297,7 +298,8 @@ struct pidring_options {
 	/* --- how it starts --- */
 
 	/* Program: start returns as soon as the child exists; whether the program could be run is told by
-	 * PIDRING_STARTED or PIDRING_START_FAILED. */
+	 * PIDRING_STARTED or PIDRING_START_FAILED. What is known before (a name that is not in PATH, a limit) is
+	 * still start's own error. */
 	bool asynchronous;
 	/* Function: always libc's fork(), with its pthread_atfork handlers, also where clone3 would do. */
 	bool libc_fork;
@@ -341,10 +343,11 @@ struct pidring_options {
  * identity number is used up even if the call fails.
  *
  *   -EINVAL   ret_process or engine is NULL; options->size is wrong (see Conventions); both target and argv;
- * argv without a first string; an option of programs with a function or the other way round; a stream, daemon
- * flag, signal, umask, environment entry or descriptor number that cannot be -EBADF    a stream goes to a
- * descriptor that is not open -ENOMEM   no memory -E2BIG    one string of argv or of the environment is
- * larger than the kernel takes (128 KiB)
+ *             argv without a first string; an option of programs with a function or the other way round; a
+ *             stream, daemon flag, signal, umask, environment entry or descriptor number that cannot be used
+ *   -EBADF    a stream goes to a descriptor that is not open
+ *   -ENOMEM   no memory
+ *   -E2BIG    one string of argv or of the environment is larger than the kernel takes (128 KiB)
  */
 PIDRING_PUBLIC int pidring_process_new(struct pidring_process **ret_process, struct pidring *engine,
                                        const struct pidring_options *options);
@@ -411,7 +414,7 @@ enum pidring_step {
 struct pidring_failure {
 	enum pidring_step step;
 	int error;          /* the errno, positive */
-	char sentence[256]; /* "cannot run '/usr/bin/foo': its interpreter '/bin/none' is missing" */
+	char sentence[512]; /* "cannot run '/usr/bin/foo': its interpreter '/bin/none' is missing" */
 };
 
 /*

@@ -154,22 +154,23 @@ static int epoll_wait_items(struct watch *watch, struct watch_item **ret_items, 
 			look_at_words = true;
 		} else {
 			drop(self, item->descriptor);
-			item->armed = false;
 			ret_items[count++] = item;
 		}
 	}
-	if (look_at_words) {
-		size_t first = count;
+	if (look_at_words)
 		count += watch_words_collect(&self->words, ret_items + count, capacity - count);
-		for (size_t i = first; i < count; i++)
-			ret_items[i]->armed = false;
-	}
 	return (int)count;
 }
 
 static int epoll_descriptor(struct watch *watch)
 {
 	return of(watch)->epoll;
+}
+
+static bool epoll_wants_look(const struct watch *watch)
+{
+	(void)watch;
+	return false;
 }
 
 const struct watch_operations watch_epoll = {
@@ -182,4 +183,5 @@ const struct watch_operations watch_epoll = {
 	.disarm = epoll_disarm,
 	.wait = epoll_wait_items,
 	.descriptor = epoll_descriptor,
+	.wants_look = epoll_wants_look,
 };

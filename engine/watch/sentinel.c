@@ -23,6 +23,13 @@ int watch_sentinels(struct pollfd *items, size_t count, int64_t deadline)
 	}
 }
 
+bool watch_let_signals_in(const sigset_t *mask)
+{
+	struct timespec at_once = { 0 };
+
+	return ppoll(NULL, 0, &at_once, mask) < 0 && errno == EINTR;
+}
+
 int watch_sentinel(int descriptor, int64_t deadline)
 {
 	struct pollfd item = { .fd = descriptor, .events = POLLIN };

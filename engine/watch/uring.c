@@ -63,6 +63,7 @@ static int setup_ring(struct uring_watch *self)
 	if (r < 0)
 		return r;
 	self->ring_is_open = true;
+	self->kick_item.armed = false;
 	self->signalling = false;
 	self->owner = sys_thread_id();
 	/* A fork must not see the ring: it is memory shared with the kernel, and would be with the copy. */
@@ -135,7 +136,7 @@ static int uring_open(struct watch **ret_watch, int kick)
 		return r == -EINVAL ? -ENOSYS : r;
 	}
 	self->has_futex = probe_futex(&self->ring);
-	submit_item(self, &self->kick_item); /* the first of 256 */
+	self->kick_item.armed = submit_item(self, &self->kick_item) == 0; /* the first of 256 */
 	*ret_watch = &self->base;
 	return 0;
 }
@@ -271,6 +272,15 @@ static void drop_ring(struct uring_watch *self)
 	io_uring_queue_exit(&self->ring);
 }
 
+static int arm_kick(struct uring_watch *self)
+{
+	if (self->kick_item.armed)
+		return 0;
+	int r = submit_item(self, &self->kick_item);
+	self->kick_item.armed = r == 0;
+	return r;
+}
+
 /* What fails here leaves no ring, and the next wait tries again: nothing armed is lost. */
 static int replace_ring(struct uring_watch *self)
 {
@@ -279,7 +289,7 @@ static int replace_ring(struct uring_watch *self)
 	if (r == 0)
 		r = start_signalling(self);
 	if (r == 0)
-		r = submit_item(self, &self->kick_item);
+		r = arm_kick(self);
 	if (r == 0)
 		r = rearm_all(self);
 	if (r < 0)
@@ -287,12 +297,15 @@ static int replace_ring(struct uring_watch *self)
 	return r;
 }
 
-/* Before anything touches the ring: it must be this thread's. */
+/* Before anything touches the ring: it must be this thread's. -EEXIST: it was another's with the same id. */
 static int own_ring(struct uring_watch *self)
 {
-	if (self->ring_is_open && self->owner == sys_thread_id())
-		return start_signalling(self);
-	return replace_ring(self);
+	if (!self->ring_is_open || self->owner != sys_thread_id())
+		return replace_ring(self);
+	int r = start_signalling(self);
+	if (r == 0)
+		r = arm_kick(self);
+	return r == -EEXIST ? replace_ring(self) : r;
 }
 
 static int uring_arm(struct watch *watch, struct watch_item *item)
@@ -346,7 +359,7 @@ static size_t take_completion(struct uring_watch *self, const struct io_uring_cq
 
 	if (item == &self->kick_item) {
 		watch_take_kick(&self->base);
-		submit_item(self, item);
+		item->armed = submit_item(self, item) == 0;
 		return 0;
 	}
 	if (item == &self->timer_item) {
@@ -359,7 +372,6 @@ static size_t take_completion(struct uring_watch *self, const struct io_uring_cq
 		return 0;
 	}
 	TAILQ_REMOVE(&self->armed, item, link);
-	item->armed = false;
 	*ret_item = item;
 	return 1;
 }
@@ -368,8 +380,6 @@ static size_t take_words(struct uring_watch *self, struct watch_item **ret_items
 {
 	size_t count = watch_words_collect(&self->words, ret_items, capacity);
 
-	for (size_t i = 0; i < count; i++)
-		ret_items[i]->armed = false;
 	arm_timer(self);
 	return count;
 }
@@ -478,6 +488,14 @@ static int uring_descriptor(struct watch *watch)
 	return r;
 }
 
+/* The eventfd is registered by the thread that the ring belongs to, when it comes by. */
+static bool uring_wants_look(const struct watch *watch)
+{
+	const struct uring_watch *self = (const struct uring_watch *)watch;
+
+	return self->signal >= 0 && !(self->ring_is_open && self->signalling);
+}
+
 const struct watch_operations watch_uring = {
 	.backend = PIDRING_BACKEND_URING,
 	.open = uring_open,
@@ -488,4 +506,5 @@ const struct watch_operations watch_uring = {
 	.disarm = uring_disarm,
 	.wait = uring_wait,
 	.descriptor = uring_descriptor,
+	.wants_look = uring_wants_look,
 };

@@ -83,6 +83,11 @@ int watch_descriptor(struct watch *watch)
 	return watch->operations->descriptor(watch);
 }
 
+bool watch_wants_look(const struct watch *watch)
+{
+	return watch->operations->wants_look(watch);
+}
+
 void watch_kick(struct watch *watch)
 {
 	/* Fails only when the counter is full, and then it is readable already. */

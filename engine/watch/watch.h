@@ -60,6 +60,8 @@ int watch_wait(struct watch *watch, struct watch_item **ret_items, size_t capaci
 void watch_kick(struct watch *watch);
 /* A descriptor that is readable when watch_wait would not block. */
 int watch_descriptor(struct watch *watch);
+/* Whether that descriptor needs one more watch_wait before it tells everything. */
+bool watch_wants_look(const struct watch *watch);
 
 /* --- for the backends --- */
 
@@ -79,6 +81,7 @@ struct watch_operations {
 	int (*wait)(struct watch *watch, struct watch_item **ret_items, size_t capacity, int64_t timeout,
 	            const struct watch_interruption *interruption);
 	int (*descriptor)(struct watch *watch);
+	bool (*wants_look)(const struct watch *watch);
 };
 
 extern const struct watch_operations watch_uring;
@@ -112,6 +115,8 @@ struct pollfd;
  * signals do not end it. */
 int watch_sentinels(struct pollfd *items, size_t count, int64_t deadline);
 int watch_sentinel(int descriptor, int64_t deadline);
+/* Lets pending signals in that the mask allows: whether a handler has run. */
+bool watch_let_signals_in(const sigset_t *mask);
 
 /* --- reaping --- */
 
