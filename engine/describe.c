@@ -110,7 +110,7 @@ static void add_escaped(struct text *text, unsigned char byte)
 static void add_quoted(struct text *text, const char *name)
 {
 	const unsigned char *at = (const unsigned char *)name;
-	char quote = strchr(name, '\'') && !strchr(name, '"') ? '"' : '\'';
+	unsigned char quote = strchr(name, '\'') && !strchr(name, '"') ? '"' : '\'';
 
 	add(text, "%c", quote);
 	while (*at) {

@@ -50,6 +50,7 @@ static void remove_finalizer(struct finalizer *finalizer)
 
 void finalizers_forget(void)
 {
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not see that the list changes */
 	while (!TAILQ_EMPTY(&exiting.finalizers))
 		remove_finalizer(TAILQ_FIRST(&exiting.finalizers));
 	exiting.stage = NOT_BEGUN;
@@ -164,6 +165,7 @@ static void run_last_finalizers(void)
 {
 	run_finalizers(PIDRING_NO_PRIORITY + 1);
 	family_enter();
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not see that the list changes */
 	while (!TAILQ_EMPTY(&exiting.finalizers))
 		remove_finalizer(TAILQ_FIRST(&exiting.finalizers));
 	family_leave();

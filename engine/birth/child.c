@@ -54,7 +54,7 @@ static bool may_be_caught(int signal_number)
 
 sys_signal_set child_find_ignored(void)
 {
-	struct kernel_signal_action action;
+	struct kernel_signal_action action = { 0 };
 	sys_signal_set ignored = 0;
 
 	for (int signal_number = 1; signal_number <= SYS_SIGNALS; signal_number++)
@@ -67,7 +67,7 @@ sys_signal_set child_find_ignored(void)
 static long stage_dispositions(struct child_plan *plan)
 {
 	static const struct kernel_signal_action by_default;
-	struct kernel_signal_action old;
+	struct kernel_signal_action old = { 0 };
 
 	if (!plan->reset_signals && plan->handlers_cleared)
 		return 0;
@@ -164,7 +164,7 @@ static long stage_unshare(struct child_plan *plan)
 {
 	if (!plan->shared_table)
 		return 0;
-	return raw_call3(SYS_close_range, plan->unshare_from, (long)~0U, CLOSE_RANGE_UNSHARE);
+	return raw_call3(SYS_close_range, plan->unshare_from, (long)UINT_MAX, CLOSE_RANGE_UNSHARE);
 }
 
 /* Sources first move above all targets, so that no placement can overwrite the source of another: 1 -> 2 and
@@ -268,7 +268,7 @@ static long close_between_kept(const struct child_plan *plan)
 	for (;;) {
 		long kept = next_kept(plan, from);
 		if (kept < 0)
-			return raw_call3(SYS_close_range, from, (long)~0U, 0);
+			return raw_call3(SYS_close_range, from, (long)UINT_MAX, 0);
 		if (kept > from) {
 			long r = raw_call3(SYS_close_range, from, kept - 1, 0);
 			if (r < 0)
@@ -320,6 +320,7 @@ static long close_listed(const struct child_plan *plan)
 				long descriptor = parse_number(entry->name);
 
 				at += entry->length;
+				/* The kernel has written it. */
 				if (descriptor < 0 || descriptor == directory || is_kept(plan, descriptor))
 					continue;
 				raw_call1(SYS_close, descriptor);
@@ -336,7 +337,7 @@ static long close_listed(const struct child_plan *plan)
 /* Without /proc, too: every number that could be open. */
 static long close_numbers(const struct child_plan *plan)
 {
-	struct rlimit limit;
+	struct rlimit limit = { 0 };
 	long r = raw_call4(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, (long)&limit);
 
 	if (r < 0)
