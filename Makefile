@@ -115,7 +115,7 @@ $(STATIC): $(ENGINE_OBJECTS)
 
 $(SHARED): $(ENGINE_OBJECTS) engine/libpidring.map
 	$(CC) -shared $(SANITIZE) -Wl,-soname,libpidring.so.$(SOVERSION) -Wl,--version-script=engine/libpidring.map \
-		-Wl,-z,now -Wl,-z,relro $(SHARED_CHECK) $(LDFLAGS) -o $@ $(ENGINE_OBJECTS) $(URING_LIBS) -lpthread
+		-Wl,-z,now -Wl,-z,relro -Wl,-z,nodelete $(SHARED_CHECK) $(LDFLAGS) -o $@ $(ENGINE_OBJECTS) $(URING_LIBS) -lpthread
 	ln -sf libpidring.so.$(VERSION) $(BUILD)/libpidring.so.$(SOVERSION)
 	ln -sf libpidring.so.$(SOVERSION) $(BUILD)/libpidring.so
 

@@ -3,6 +3,7 @@
 
 #include "explain.h"
 #include "pidring.h"
+#include "sys/sys.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,8 +17,12 @@ enum { SEALS = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE, LONGEST
 
 int authkey_to_memfd(const void *key, size_t length)
 {
-	int memfd = memfd_create("pidring-authkey", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	const char *name = "pidring-authkey";
+	int memfd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
 
+	/* Before Linux 6.3. */
+	if (memfd < 0 && errno == EINVAL)
+		memfd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (memfd < 0)
 		return -errno;
 	ssize_t written = write(memfd, key, length);
@@ -50,7 +55,8 @@ int pidring_receive_authkey(int descriptor)
 	if (fstat(descriptor, &status) < 0)
 		return explain(-errno, "pidring_receive_authkey: descriptor %d: %s", descriptor,
 		               strerror(errno));
-	if (seals != SEALS || status.st_size > LONGEST)
+	/* The kernel may have added one against execution. */
+	if (seals < 0 || (seals & SEALS) != SEALS || status.st_size > LONGEST)
 		return explain(-EINVAL,
 		               "pidring_receive_authkey: descriptor %d is no sealed memfd with an auth key",
 		               descriptor);

@@ -8,6 +8,7 @@
 #include "sys/sys.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdio_ext.h>
 #include <stdlib.h>
@@ -203,6 +204,8 @@ void bootstrap_run(void *argument)
 	struct pidring_process *process = bootstrap->process;
 
 	target_may_run = false;
+	/* The start had it disabled. */
+	pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
 	/* Entering renews the family: engines, children and finalizers of the parent stay behind. */
 	family_enter();
 	family_become(process, bootstrap->parent);

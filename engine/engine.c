@@ -6,6 +6,7 @@
 #include "explain.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -36,26 +37,25 @@ static int choose_backend(enum pidring_backend *backend)
 	return 0;
 }
 
-int engine_know_self(struct pidring *engine)
+int engine_own_low(struct pidring *engine)
 {
-	if (engine->self_generation == family.generation && engine->paths.self_pidfd >= 0)
+	if (engine->low_generation == family.generation)
 		return 0;
-	if (engine->paths.self_pidfd >= 0)
-		close(engine->paths.self_pidfd);
-	engine->self_generation = family.generation;
-	engine->paths.self_pidfd = sys_pidfd_open(getpid());
-	return engine->paths.self_pidfd < 0 ? engine->paths.self_pidfd : 0;
+	int r = engine->low ? low_descriptors_renew(engine->low) : low_descriptors_new(&engine->low);
+	if (r == 0)
+		engine->low_generation = family.generation;
+	return r;
 }
 
-static int probe_pidfd(struct pidring *engine)
+static int open_low(struct pidring *engine)
 {
 	family_enter();
-	int r = engine_know_self(engine);
+	int r = engine_own_low(engine);
 	family_leave();
 	if (r == -ENOSYS || r == -EPERM)
 		return explain(-ENOSYS, "this kernel, or the sandbox, has no pidfds (pidfd_open: %s)",
 		               strerror(-r));
-	return r < 0 ? explain(r, "pidfd_open: %s", strerror(-r)) : 0;
+	return r < 0 ? explain(r, "no descriptors for an engine: %s", strerror(-r)) : 0;
 }
 
 /* The limit is the process's, whichever engine raised it; the first old one is what programs get back. */
@@ -95,7 +95,6 @@ static int open_watch(struct pidring *engine)
 		               strerror(-r));
 	/* A fork's engine takes the same one. */
 	engine->backend = watch_backend(engine->watch);
-	low_descriptors_open(&engine->low);
 	return 0;
 }
 
@@ -109,18 +108,15 @@ static int set_up(struct pidring *engine, const struct pidring_engine_options *o
 	if (r < 0)
 		return explain(r, "PIDRING_CLONE is '%s', not 'vfork' or 'fork'",
 		               secure_getenv("PIDRING_CLONE"));
-	engine->paths.self_pidfd = -1;
-	r = probe_pidfd(engine);
+	r = open_low(engine);
 	if (r < 0)
 		return r;
 	r = open_watch(engine);
 	if (r < 0)
 		return r;
 	r = raise_limit(options->descriptors);
-	if (r < 0) {
-		low_descriptors_close(&engine->low);
+	if (r < 0)
 		watch_close(engine->watch);
-	}
 	return r;
 }
 
@@ -140,12 +136,9 @@ int pidring_open(struct pidring **ret_engine, const struct pidring_engine_option
 	TAILQ_INIT(&engine->queue);
 	TAILQ_INIT(&engine->members);
 	TAILQ_INIT(&engine->events);
-	low_descriptors_init(&engine->low);
-	engine->paths.self_pidfd = -1;
 	r = set_up(engine, &read);
 	if (r < 0) {
-		if (engine->paths.self_pidfd >= 0)
-			close(engine->paths.self_pidfd);
+		low_descriptors_unreference(engine->low);
 		free(engine);
 		return r;
 	}
@@ -178,15 +171,6 @@ static void detach(struct pidring_process *process)
 	process_unreference(process);
 }
 
-/* What starts under way have taken is closed when they are settled. */
-static void close_low_descriptors(struct pidring *engine)
-{
-	low_descriptors_close_free(&engine->low);
-	for (unsigned i = 0; i < CHILD_PLACEMENTS; i++)
-		engine->low.number[i] = -1;
-	low_descriptors_close(&engine->low);
-}
-
 int pidring_close(struct pidring *engine)
 {
 	if (!engine)
@@ -199,13 +183,11 @@ int pidring_close(struct pidring *engine)
 	while (!TAILQ_EMPTY(&engine->members))
 		detach(TAILQ_FIRST(&engine->members));
 	LIST_REMOVE(engine, link);
-	close_low_descriptors(engine);
+	low_descriptors_unreference(engine->low);
 	if (engine->watch)
 		watch_close(engine->watch);
 	if (engine->abandoned)
 		watch_free(engine->abandoned);
-	if (engine->paths.self_pidfd >= 0)
-		close(engine->paths.self_pidfd);
 	if (LIST_EMPTY(&family.engines))
 		birth_slots_release(&family.slots);
 	family_leave();
@@ -225,7 +207,8 @@ void engine_after_fork(struct pidring *engine)
 	}
 	engine->watch = NULL;
 	/* This may be the fork that a start takes for its own child, which needs what was taken for it. */
-	low_descriptors_close_free(&engine->low);
+	if (engine->low)
+		low_descriptors_close_free(engine->low);
 	engine->outstanding = 0;
 	engine->fetching = engine->driven = engine->kicked = false;
 	TAILQ_INIT(&engine->queue);
@@ -235,10 +218,8 @@ void engine_after_fork(struct pidring *engine)
 
 void engine_become(struct pidring *engine, int parent_pidfd)
 {
-	low_descriptors_close(&engine->low);
-	if (engine->paths.self_pidfd >= 0 && engine->paths.self_pidfd != parent_pidfd)
-		close(engine->paths.self_pidfd);
-	engine->paths.self_pidfd = -1;
+	if (engine->low)
+		low_descriptors_close(engine->low, parent_pidfd);
 }
 
 /* --- members and events --- */
@@ -347,8 +328,8 @@ static int arm_queue(struct pidring *engine)
 	return 0;
 }
 
-/* Something has happened to a process that has not ended for all that: it is watched further. */
-static void take_report(struct pidring *engine, struct watch_item *item)
+/* Whether something has happened to a process that has not ended for all that: a tracer looks at it first. It is watched further. */
+static bool take_report(struct pidring *engine, struct watch_item *item)
 {
 	struct process_watch *watch = item->owner;
 	struct pidring_process *process = watch->process;
@@ -356,9 +337,11 @@ static void take_report(struct pidring *engine, struct watch_item *item)
 
 	item->armed = false;
 	watch->reported(process);
-	if (is_exit && process->state == PROCESS_STARTED && process->engine == engine)
+	bool held_back = is_exit && process->state == PROCESS_STARTED && process->engine == engine;
+	if (held_back)
 		engine_watch(process, watch);
 	process_unreference(process);
+	return held_back;
 }
 
 static void take_event(struct pidring_process *process, unsigned bit, struct pidring_event *ret_event)
@@ -400,6 +383,16 @@ static size_t take_events(struct pidring *engine, struct pidring_event *events, 
 
 enum { BATCH = 256 };
 
+/* What is held back would be reported again at once, without end. */
+static void rest(struct pidring *engine)
+{
+	engine->fetching = true;
+	family_leave();
+	poll(NULL, 0, 1);
+	family_enter();
+	engine->fetching = false;
+}
+
 /* One look of the watch, with the lock released meanwhile. Returns 0, or what ended it. */
 static int look(struct pidring *engine, int64_t timeout, const struct watch_interruption *interruption)
 {
@@ -416,8 +409,11 @@ static int look(struct pidring *engine, int64_t timeout, const struct watch_inte
 	engine->fetching = false;
 	/* A kick that has not been taken leaves its mark on the descriptor. */
 	engine->kicked = false;
+	bool held_back = false;
 	for (int i = 0; i < r; i++)
-		take_report(engine, items[i]);
+		held_back |= take_report(engine, items[i]);
+	if (held_back)
+		rest(engine);
 	if (r < 0 && r != -EINTR)
 		return explain(r, "waiting failed: %s", strerror(-r));
 	if (r < 0)

@@ -14,10 +14,10 @@ struct pidring {
 	LIST_ENTRY(pidring) link;
 	enum pidring_backend backend;
 	struct birth_paths paths;
-	uint64_t self_generation; /* paths.self_pidfd is this one's */
-	struct watch *watch;      /* NULL in a fork, until it is needed */
-	struct watch *abandoned;  /* the original's, in a fork */
-	struct low_descriptors low;
+	struct watch *watch;     /* NULL in a fork, until it is needed */
+	struct watch *abandoned; /* the original's, in a fork */
+	struct low_descriptors *low;
+	uint64_t low_generation; /* the process that `low` was opened in */
 	int outstanding;
 
 	bool fetching;                   /* a thread is inside pidring_wait */
@@ -43,8 +43,8 @@ void engine_count(struct pidring_process *process);
 void engine_watch(struct pidring_process *process, struct process_watch *watch);
 /* Whether the descriptor of the watch may be closed now. */
 bool engine_unwatch(struct pidring_process *process, struct process_watch *watch);
-/* Makes sure that paths.self_pidfd is this process's. */
-int engine_know_self(struct pidring *engine);
+/* Makes sure that `low` is this process's own. */
+int engine_own_low(struct pidring *engine);
 void engine_after_fork(struct pidring *engine);
 /* In a function target's process: lets go of the rest, but for the sentinel of the parent. */
 void engine_become(struct pidring *engine, int parent_pidfd);

@@ -21,11 +21,14 @@
 struct family family = {
 	.children = TAILQ_HEAD_INITIALIZER(family.children),
 	.inherited = TAILQ_HEAD_INITIALIZER(family.inherited),
+	.starts = TAILQ_HEAD_INITIALIZER(family.starts),
 	.engines = LIST_HEAD_INITIALIZER(family.engines),
 	.slots = STAILQ_HEAD_INITIALIZER(family.slots),
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static bool has_exit_handler;
+static int holder_cancelability; /* of the thread that has the lock, before it took it */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 /*
@@ -89,6 +92,9 @@ static void after_fork_in_parent(void)
 
 static void after_fork_in_child(void)
 {
+	/* A handler of the host's that came first has called the library, which has renewed itself. */
+	if (atomic_load(freshness) == RENEWED && freshness != &freshness_without_page)
+		return;
 	renew();
 	pthread_mutex_unlock(&lock);
 }
@@ -119,20 +125,37 @@ static void make_family(void)
 		abort();
 	}
 	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
-	atexit(exit_function);
+}
+
+/* At load time, so that the fork handlers are registered before any of the host's, which may then call the library, and while
+ * there is one thread. */
+static __attribute__((constructor)) void load(void)
+{
+	pthread_once(&once, make_family);
 }
 
 void family_enter(void)
 {
+	int cancelability;
+
+	/* A thread that is cancelled under the lock would never give it back. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelability);
 	pthread_once(&once, make_family);
 	if (atomic_load_explicit(freshness, memory_order_acquire) != RENEWED)
 		renew_once();
 	pthread_mutex_lock(&lock);
+	holder_cancelability = cancelability;
+	/* At the first use, as handlers that the host registers later are to run before it. */
+	if (!has_exit_handler)
+		has_exit_handler = atexit(exit_function) == 0;
 }
 
 void family_leave(void)
 {
+	int cancelability = holder_cancelability;
+
 	pthread_mutex_unlock(&lock);
+	pthread_setcancelstate(cancelability, NULL);
 }
 
 static void list(struct process_list *target, struct pidring_process *process)
@@ -223,12 +246,29 @@ void family_become(struct pidring_process *process, struct pidring_process *pare
 	family.current = process;
 }
 
+/* What a start of another thread, or another one of the same call, had open at the moment of the fork. */
+static void leave_start(struct pidring_process *process)
+{
+	if (process->authkey_memfd >= 0)
+		close(process->authkey_memfd);
+	if (process->slot && process->slot->report_descriptor >= 0)
+		close(process->slot->report_descriptor);
+	if (process->state == PROCESS_STARTING && process->pidfd >= 0)
+		close(process->pidfd);
+	if (process->state == PROCESS_STARTING)
+		process->pidfd = -1;
+}
+
 void family_leave_engines(void)
 {
 	struct pidring *engine;
+	struct pidring_process *process;
 
 	LIST_FOREACH(engine, &family.engines, link)
 	engine_become(engine, family.parent->pidfd);
+	TAILQ_FOREACH(process, &family.starts, start_link)
+	leave_start(process);
+	TAILQ_INIT(&family.starts);
 }
 
 void family_log(const char *format, ...)
@@ -293,10 +333,7 @@ static void drop_inherited(struct pidring_process *process)
 	process->listed_in = NULL;
 	process->closed = true;
 	process_release_pidfd(process);
-	if (!process->has_handle) {
-		process->references = 1;
-		process_unreference(process);
-	}
+	process_unreference(process);
 }
 
 int pidring_drop_inherited(void)

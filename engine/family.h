@@ -34,6 +34,7 @@ struct family {
 	struct pidring_process *reap_next; /* where the next pass over the children goes on */
 	struct engine_list engines;
 	struct birth_slot_list slots;
+	struct process_list starts; /* under way, or not settled */
 	bool limit_raised;
 	struct rlimit old_limit; /* of descriptors, before an engine raised it */
 	void (*log)(void *argument, const char *line);

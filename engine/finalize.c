@@ -8,6 +8,7 @@
 #include "sys/sys.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -232,14 +233,17 @@ static struct pidring_process *hold_child(bool daemon)
 	return process;
 }
 
-static void let_go(struct pidring_process *process)
+static void let_go(struct pidring_process *process, bool sentinel_is_ready)
 {
 	family_enter();
-	process_look(process);
+	bool held_back = !process_look(process) && sentinel_is_ready;
 	process->users--;
 	process_release_pidfd(process);
 	process_unreference(process);
 	family_leave();
+	/* A tracer looks at it first. */
+	if (held_back)
+		poll(NULL, 0, 1);
 }
 
 static void join_daemons(void)
@@ -250,7 +254,7 @@ static void join_daemons(void)
 	while ((process = hold_child(true))) {
 		int64_t deadline = killed ? INT64_MAX : exiting.grace_deadline;
 		bool ended = watch_sentinel(process->pidfd, deadline) != 0;
-		let_go(process);
+		let_go(process, ended);
 		if (ended)
 			continue;
 		signal_daemons(SIGKILL);
@@ -266,7 +270,7 @@ static void join_children(void)
 	join_daemons();
 	while ((process = hold_child(false))) {
 		watch_sentinel(process->pidfd, INT64_MAX);
-		let_go(process);
+		let_go(process, true);
 	}
 }
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 
 int process_join_parent(struct pidring_process *process, int64_t timeout)
 {
@@ -16,7 +17,9 @@ int process_join_parent(struct pidring_process *process, int64_t timeout)
 	if (pidfd < 0)
 		return 0;
 	int r = watch_sentinel(pidfd, clock_deadline(timeout));
-	return r > 0 ? 0 : r < 0 ? r : -ETIMEDOUT;
+	if (r == 0)
+		return explain(-ETIMEDOUT, "the parent process was still running when the time-out was over");
+	return r > 0 ? 0 : explain(r, "waiting for the parent process failed: %s", strerror(-r));
 }
 
 /* With the lock held: why it cannot be joined. */
@@ -139,7 +142,7 @@ static int hold_for_wait(struct pidring_process *process, int *ret_descriptor)
 	process_localize(process);
 	if (process->closed && process->kind != PROCESS_PARENT)
 		return explain_closed(process);
-	if (process->pidfd < 0)
+	if (process->pidfd < 0 || process->state == PROCESS_STARTING)
 		return explain_not_started(process);
 	process->references++;
 	process->users++;

@@ -215,10 +215,13 @@ void process_localize(struct pidring_process *process)
 	process->birth_watch.queued = process->birth_watch.item.armed = false;
 	process->slot = NULL;
 	process->authkey_memfd = -1;
+	process->low = NULL;
 	for (unsigned i = 0; i < CHILD_PLACEMENTS; i++)
 		process->taken.number[i] = -1;
-	if (process->state == PROCESS_STARTING)
+	if (process->state == PROCESS_STARTING) {
 		process->state = PROCESS_INITIAL;
+		process->pidfd = -1;
+	}
 }
 
 void process_unreference(struct pidring_process *process)
@@ -311,7 +314,8 @@ bool process_look(struct pidring_process *process)
 
 void process_release_pidfd(struct pidring_process *process)
 {
-	if (!process->closed || process->users > 0 || process->pidfd < 0)
+	/* The parent's sentinel stays for is_alive and join. */
+	if (!process->closed || process->users > 0 || process->pidfd < 0 || process->kind == PROCESS_PARENT)
 		return;
 	if (!engine_unwatch(process, &process->exit_watch))
 		return;
@@ -345,9 +349,7 @@ int pidring_process_close(struct pidring_process *process)
 	}
 	process->closed = true;
 	engine_drop_events(process);
-	/* The parent's sentinel stays: is_alive and join work on. */
-	if (process->kind != PROCESS_PARENT)
-		process_release_pidfd(process);
+	process_release_pidfd(process);
 	family_leave();
 	return 0;
 }
@@ -392,7 +394,7 @@ int pidring_process_signal(struct pidring_process *process, int signal_number)
 	int r = 0;
 	if (process->closed)
 		r = explain_closed(process);
-	else if (process->pidfd < 0)
+	else if (process->pidfd < 0 || process->state == PROCESS_STARTING)
 		r = explain_not_started(process);
 	else
 		/* Under the lock: close() in another thread cannot give the number to a stranger meanwhile.
@@ -460,7 +462,7 @@ int pidring_process_sentinel(struct pidring_process *process)
 	int r = process->pidfd;
 	if (process->closed)
 		r = explain_closed(process);
-	else if (r < 0)
+	else if (r < 0 || process->state == PROCESS_STARTING)
 		r = explain_not_started(process);
 	family_leave();
 	return r;

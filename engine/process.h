@@ -72,10 +72,12 @@ struct pidring_process {
 	int64_t start_time;
 	struct pidring_exit_record record;
 	struct pidring_failure failure;
-	struct birth_slot *slot;        /* an asynchronous start that is not settled */
-	bool told;                      /* how it went */
-	struct launch *launch;          /* with the slot */
-	struct taken_descriptors taken; /* with the slot */
+	struct birth_slot *slot;                 /* an asynchronous start that is not settled */
+	bool told;                               /* how it went */
+	struct launch *launch;                   /* with the slot */
+	struct taken_descriptors taken;          /* with the slot */
+	struct low_descriptors *low;             /* during a start: what its child may still look at */
+	TAILQ_ENTRY(pidring_process) start_link; /* with `low` */
 	int authkey_memfd; /* with the slot, as its child takes it from the shared table; -1: none */
 
 	struct pidring *engine; /* NULL: closed */

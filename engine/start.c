@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,15 +148,23 @@ static int begin(struct start *start, struct pidring_process *process, sys_signa
 	*start = (struct start){ .process = process, .reset = reset };
 	process_localize(process);
 	int r = check_start(process);
-	if (r < 0)
-		return process->kind == PROCESS_CHILD ? fail(&process->failure, PIDRING_STEP_STATE, r) : r;
-	family_reap(false);
-	r = engine_know_self(process->engine);
 	if (r < 0) {
-		explain(r, "no pidfd of this process: %s", strerror(-r));
+		/* Why an asynchronous start failed, which may not have been told yet, is worth more. */
+		if (process->state == PROCESS_INITIAL || process->failure.step == PIDRING_STEP_NONE)
+			fail(&process->failure, PIDRING_STEP_STATE, r);
+		return r;
+	}
+	family_reap(false);
+	r = engine_own_low(process->engine);
+	if (r < 0) {
+		explain(r, "no descriptors for a start: %s", strerror(-r));
 		return fail(&process->failure, PIDRING_STEP_PREPARE, r);
 	}
 	start->paths = process->engine->paths;
+	start->paths.self_pidfd = process->engine->low->self;
+	process->low = process->engine->low;
+	process->low->references++;
+	TAILQ_INSERT_TAIL(&family.starts, process, start_link);
 	start->waits = is_program(process) && !process->settings->asynchronous;
 	process->state = PROCESS_STARTING;
 	process->references++;
@@ -208,13 +217,12 @@ static int prepare_slot(struct start *start)
 {
 	struct pidring_process *process = start->process;
 	const struct settings *settings = process->settings;
-	struct pidring *engine = process->engine;
 	struct birth_slot *slot = birth_slot_take(&family.slots);
 
 	if (!slot)
 		return explain(-ENOMEM, "no memory for a stack to start '%s' on", settings->program);
 	process->slot = slot;
-	plan_place(&slot->plan, process, engine->paths.self_pidfd);
+	plan_place(&slot->plan, process, start->paths.self_pidfd);
 	slot->plan.reset_signals = !settings->keep_signals;
 	slot->plan.reset = start->reset;
 	slot->plan.keep_descriptors = settings->keep_descriptors;
@@ -223,7 +231,7 @@ static int prepare_slot(struct start *start)
 	slot->plan.path = process->launch->path;
 	slot->plan.argv = settings->argv;
 	slot->plan.envp = process->launch->envp;
-	return descriptors_place(&slot->plan, settings, process->authkey_memfd, &engine->low,
+	return descriptors_place(&slot->plan, settings, process->authkey_memfd, process->low,
 	                         &process->taken);
 }
 
@@ -235,19 +243,20 @@ static void close_descriptor(int *descriptor)
 }
 
 /* With the lock held: gives back what a settled or failed start no longer needs. */
-static void release_slot(struct pidring_process *process)
+static void release_start(struct pidring_process *process)
 {
-	struct pidring *engine = process->engine;
-
 	if (process->slot) {
 		birth_program_release(process->slot);
-		descriptors_give_back(engine ? &engine->low : NULL, &process->taken);
+		descriptors_give_back(process->low, &process->taken);
 		birth_slot_give_back(&family.slots, process->slot);
 	}
 	process->slot = NULL;
 	close_descriptor(&process->authkey_memfd);
 	launch_free(process->launch);
 	process->launch = NULL;
+	low_descriptors_unreference(process->low);
+	process->low = NULL;
+	TAILQ_REMOVE(&family.starts, process, start_link);
 }
 
 static int prepare_program(struct start *start)
@@ -260,8 +269,7 @@ static int prepare_program(struct start *start)
 	family_enter();
 	r = prepare_authkey(process);
 	if (r == 0)
-		r = process->engine ? prepare_slot(start)
-		                    : explain(-ESHUTDOWN, "the engine was closed during a start");
+		r = prepare_slot(start);
 	family_leave();
 	return r < 0 ? fail(&start->failure, PIDRING_STEP_PREPARE, r) : 0;
 }
@@ -298,13 +306,10 @@ static int prepare_function(struct start *start)
 	start->parent = process_new_special(PROCESS_PARENT, process->parent_name, process->parent_pid,
 	                                    start->paths.self_pidfd);
 	plan_place(&start->function_plan, process, start->paths.self_pidfd);
-	if (!process->engine)
-		r = explain(-ESHUTDOWN, "the engine was closed during a start");
-	else if (!start->parent)
+	if (!start->parent)
 		r = explain(-ENOMEM, "no memory for the object of the parent process");
 	else
-		r = descriptors_place_function(&start->function_plan, process->settings,
-		                               &process->engine->low);
+		r = descriptors_place_function(&start->function_plan, process->settings, process->low);
 	family_leave();
 	return r < 0 ? fail(&start->failure, PIDRING_STEP_PREPARE, r) : 0;
 }
@@ -347,6 +352,16 @@ static void bear(void *argument)
 		bear_function(start);
 }
 
+/* The keeper lets libc's own signals in, but not during a birth. */
+static void bear_on_keeper(void *start)
+{
+	sys_signal_set mask;
+
+	sys_signal_mask(&(sys_signal_set){ SYS_ALL_SIGNALS }, &mask);
+	bear(start);
+	sys_signal_mask(&mask, NULL);
+}
+
 /* The kernel sends the death signal when the *thread* that created the child ends, so a thread that may end
  * before the process leaves it to the keeper. The main thread ends with the process (unless it calls
  * pthread_exit). */
@@ -367,7 +382,7 @@ static int give_birth(struct start *start)
 	/* No handler may run in a half-made child, nor may it inherit a mask that one changes (entry 189). */
 	sys_signal_mask(&(sys_signal_set){ SYS_ALL_SIGNALS }, &start->caller_mask);
 	if (needs_keeper(process)) {
-		int r = keeper_call(bear, start);
+		int r = keeper_call(bear_on_keeper, start);
 		if (r < 0)
 			start->result = r;
 	} else {
@@ -388,8 +403,9 @@ static void roll_back(struct start *start)
 {
 	struct pidring_process *process = start->process;
 
-	release_slot(process);
+	release_start(process);
 	process->failure = start->failure;
+	process->pidfd = -1;
 	process->state = PROCESS_INITIAL;
 	process_unreference(process);
 }
@@ -479,7 +495,7 @@ void process_settle(struct pidring_process *process)
 	/* While the kernel still has the slot in a watch, its descriptor may not be closed: this comes by
 	 * again. */
 	if (engine_unwatch(process, &process->birth_watch))
-		release_slot(process);
+		release_start(process);
 }
 
 /* Between creating the child and waiting for its exec; start_many comes by here for all before it goes on. */
@@ -505,7 +521,12 @@ static int start_first_half(struct start *start, struct pidring_process *process
 		publish(start);
 		if (is_program(process))
 			leave_to_watch(process);
+		else
+			release_start(process);
 		process_unreference(process);
+	} else {
+		/* Known to forks that come before the exec does. */
+		process->pidfd = start->newborn.pidfd;
 	}
 	family_leave();
 	return r;
@@ -522,7 +543,7 @@ static int start_second_half(struct start *start)
 	if (r < 0) {
 		roll_back(start);
 	} else {
-		release_slot(process);
+		release_start(process);
 		publish(start);
 		process_unreference(process);
 	}
@@ -533,11 +554,16 @@ static int start_second_half(struct start *start)
 int pidring_process_start(struct pidring_process *process)
 {
 	struct start start;
+	int cancelability;
 
 	if (!process)
 		return explain(-EINVAL, "pidring_process_start: process is NULL");
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelability);
 	int r = start_first_half(&start, process, SYS_ALL_SIGNALS);
-	return r < 0 ? r : start_second_half(&start);
+	if (r == 0)
+		r = start_second_half(&start);
+	pthread_setcancelstate(cancelability, NULL);
+	return r;
 }
 
 static int compare_pointers(const void *a, const void *b)
@@ -577,11 +603,12 @@ int pidring_start_many(struct pidring_process *const *processes, size_t count)
 {
 	struct start starts[WAVE];
 	int results[WAVE];
-	int started = 0;
+	int started = 0, cancelability;
 	int r = check_many(processes, count);
 
 	if (r < 0)
 		return r;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelability);
 	for (size_t done = 0; done < count; done += WAVE) {
 		size_t wave = count - done < WAVE ? count - done : WAVE;
 		sys_signal_set reset = wave > 1 ? child_find_ignored() : SYS_ALL_SIGNALS;
@@ -594,5 +621,6 @@ int pidring_start_many(struct pidring_process *const *processes, size_t count)
 			if (results[i] == 0 && start_second_half(&starts[i]) == 0)
 				started++;
 	}
+	pthread_setcancelstate(cancelability, NULL);
 	return started;
 }

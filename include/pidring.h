@@ -62,7 +62,7 @@ extern "C" {
  *
  * Threads. Any function may be called from any thread, unless its comment says otherwise; fetching events
  * of one engine is for one thread at a time. No lock is held across a wait. None of the functions may be
- * called from a signal handler. Freeing an object that another thread is about to use is the
+ * called from a signal handler; none is a cancellation point. Freeing an object that another thread is about to use is the
  * caller's error; freeing or closing one that another thread is already waiting for is not.
  *
  * Forks. After a fork() of the host's own, the copy keeps the objects but not the children: starting, joining
@@ -151,7 +151,7 @@ struct pidring_engine_options {
 
 /*
  * Opens an engine and stores it in *ret_engine, which the caller ends with pidring_close. `options` may be
- * NULL. Takes at most ten descriptors, all close-on-exec.
+ * NULL. Takes at most eleven descriptors, all close-on-exec.
  *
  *   -EINVAL   ret_engine is NULL; options->size (see Conventions) or options->backend is wrong;
  *             PIDRING_BACKEND is neither "uring" nor "epoll", or PIDRING_CLONE neither "vfork" nor "fork"
@@ -332,7 +332,8 @@ struct pidring_options {
 	bool set_umask;   /* with `umask` */
 	mode_t umask;
 	/* The signal that the kernel sends to the child when this *process* ends in any way (which thread
-	 * started it does not matter). 0: SIGTERM for a daemon, none for others. PIDRING_NONE: none. The
+	 * started it does not matter, with one exception: it also comes when the main thread, having started the
+	 * child, leaves the others by pthread_exit). 0: SIGTERM for a daemon, none for others. PIDRING_NONE: none. The
 	 * kernel forgets it when the child runs a set-user-ID program or changes its credentials. */
 	int death_signal;
 };
@@ -389,6 +390,7 @@ PIDRING_PUBLIC int pidring_process_start(struct pidring_process *process);
  * `count` is 0.
  *
  *   -EINVAL   processes or one of them is NULL, or one is in the array twice; nothing was started
+ *   -ENOMEM   no memory; nothing was started
  */
 PIDRING_PUBLIC int pidring_start_many(struct pidring_process *const *processes, size_t count);
 

@@ -112,11 +112,20 @@ static long stage_working_directory(struct child_plan *plan)
 	return plan->working_directory ? raw_call1(SYS_chdir, (long)plan->working_directory) : 0;
 }
 
+/* The hard limit stays as it is: the host may have lowered it since. */
 static long stage_limit(struct child_plan *plan)
 {
+	struct rlimit limit = { 0 };
+
 	if (!plan->set_descriptor_limit)
 		return 0;
-	return raw_call4(SYS_prlimit64, 0, RLIMIT_NOFILE, (long)&plan->descriptor_limit, 0);
+	long r = raw_call4(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, (long)&limit);
+	if (r < 0)
+		return r;
+	limit.rlim_cur = plan->descriptor_limit.rlim_cur;
+	if (limit.rlim_cur > limit.rlim_max)
+		limit.rlim_cur = limit.rlim_max;
+	return raw_call4(SYS_prlimit64, 0, RLIMIT_NOFILE, (long)&limit, 0);
 }
 
 bool child_has_ended(int pidfd)

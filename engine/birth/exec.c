@@ -61,13 +61,28 @@ static int clone_vfork(struct birth_slot *slot, struct newborn *ret_newborn)
 	return 0;
 }
 
-/* The reading end does not block: a copy of the writing end in a stranger must not hold up settle. */
-static int open_report(int ret_report[2])
+/*
+ * The writing end must not have a number at which the child will place something else. The reading end does not block: a copy of
+ * the writing end in a stranger must not hold up settle.
+ */
+static int open_report(const struct child_plan *plan, int ret_report[2])
 {
+	int above = 3;
+
+	for (unsigned i = 0; i < plan->placement_count; i++)
+		if (plan->placements[i].target >= above)
+			above = plan->placements[i].target + 1;
 	if (pipe2(ret_report, O_CLOEXEC) < 0)
 		return -errno;
-	fcntl(ret_report[0], F_SETFL, O_NONBLOCK);
-	return 0;
+	int lifted = fcntl(ret_report[1], F_DUPFD_CLOEXEC, above);
+	int r = lifted < 0 ? -errno : 0;
+	close(ret_report[1]);
+	ret_report[1] = lifted;
+	if (r < 0)
+		close(ret_report[0]);
+	else
+		fcntl(ret_report[0], F_SETFL, O_NONBLOCK);
+	return r;
 }
 
 static int fork_exec(const struct birth_paths *paths, struct birth_slot *slot, struct newborn *ret_newborn)
@@ -77,7 +92,7 @@ static int fork_exec(const struct birth_paths *paths, struct birth_slot *slot, s
 	int pidfd = -1;
 
 	birth_fork_lock();
-	int r = open_report(report);
+	int r = open_report(&slot->plan, report);
 	if (r == 0) {
 		slot->plan.report_descriptor = report[1];
 		r = birth_fork(child_run_program, &slot->plan, paths->self_pidfd, &pid, &pidfd);

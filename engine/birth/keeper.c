@@ -20,9 +20,14 @@ static struct {
 	.changed = PTHREAD_COND_INITIALIZER,
 };
 
+/* The host's signals are not for this thread. But libc's own, 32 and 33, must come through: setuid() and its like wait until
+ * every thread has answered them. */
+#define HOST_SIGNALS (SYS_ALL_SIGNALS & ~((sys_signal_set)3 << 31))
+
 static void *keep(void *unused)
 {
 	(void)unused;
+	sys_signal_mask(&(sys_signal_set){ HOST_SIGNALS }, NULL);
 	pthread_mutex_lock(&keeper.lock);
 	for (;;) {
 		while (!keeper.function)
@@ -37,7 +42,7 @@ static void *keep(void *unused)
 	return NULL;
 }
 
-/* The caller has all signals blocked, so the keeper has, too, for life. */
+/* The caller has all signals blocked, and the keeper begins so, too. */
 static int ensure_running(void)
 {
 	pthread_attr_t attributes;

@@ -5,21 +5,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 /* Below this a number is low enough: copying so much of a table costs nothing that can be measured. */
 enum { LOW = 128 };
 
 static const char *const stream_names[] = { "stdin", "stdout", "stderr" };
-
-void low_descriptors_init(struct low_descriptors *low)
-{
-	low->null = -1;
-	for (unsigned i = 0; i < CHILD_PLACEMENTS; i++) {
-		low->number[i] = -1;
-		low->taken[i] = false;
-	}
-}
 
 /* A copy with a low number; -1: none is left. */
 static int copy_low(int descriptor)
@@ -32,37 +24,82 @@ static int copy_low(int descriptor)
 	return -1;
 }
 
-void low_descriptors_open(struct low_descriptors *low)
+static void close_one(int *descriptor)
 {
-	low_descriptors_close(low);
+	if (*descriptor >= 0)
+		close(*descriptor);
+	*descriptor = -1;
+}
+
+static int open_all(struct low_descriptors *low)
+{
+	low->null = -1;
+	for (unsigned i = 0; i < CHILD_PLACEMENTS; i++) {
+		low->number[i] = -1;
+		low->taken[i] = false;
+	}
+	low->self = sys_pidfd_open(getpid());
+	if (low->self < 0)
+		return low->self;
+
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null < 0)
-		return;
+		return 0;
 	/* Not below 3, where it would be taken for a stream, and not high. */
 	low->null = copy_low(null);
 	close(null);
 	for (unsigned i = 0; i < CHILD_PLACEMENTS && low->null >= 0; i++)
 		low->number[i] = copy_low(low->null);
+	return 0;
+}
+
+int low_descriptors_new(struct low_descriptors **ret_low)
+{
+	struct low_descriptors *low = calloc(1, sizeof *low);
+
+	if (!low)
+		return -ENOMEM;
+	int r = open_all(low);
+	if (r < 0) {
+		free(low);
+		return r;
+	}
+	low->references = 1;
+	*ret_low = low;
+	return 0;
 }
 
 void low_descriptors_close_free(struct low_descriptors *low)
 {
-	for (unsigned i = 0; i < CHILD_PLACEMENTS; i++) {
-		if (low->number[i] < 0 || low->taken[i])
-			continue;
-		close(low->number[i]);
-		low->number[i] = -1;
-	}
+	for (unsigned i = 0; i < CHILD_PLACEMENTS; i++)
+		if (!low->taken[i])
+			close_one(&low->number[i]);
 }
 
-void low_descriptors_close(struct low_descriptors *low)
+void low_descriptors_close(struct low_descriptors *low, int kept)
 {
 	for (unsigned i = 0; i < CHILD_PLACEMENTS; i++)
 		low->taken[i] = false;
 	low_descriptors_close_free(low);
-	if (low->null >= 0)
-		close(low->null);
-	low->null = -1;
+	close_one(&low->null);
+	if (low->self == kept)
+		low->self = -1;
+	close_one(&low->self);
+}
+
+int low_descriptors_renew(struct low_descriptors *low)
+{
+	low->references = 1;
+	low_descriptors_close(low, -1);
+	return open_all(low);
+}
+
+void low_descriptors_unreference(struct low_descriptors *low)
+{
+	if (!low || --low->references > 0)
+		return;
+	low_descriptors_close(low, -1);
+	free(low);
 }
 
 /* The low descriptor that stands in for `source` now, or `source` itself. */
@@ -142,17 +179,11 @@ int descriptors_place_function(struct child_plan *plan, const struct settings *s
 void descriptors_give_back(struct low_descriptors *low, struct taken_descriptors *taken)
 {
 	for (unsigned i = 0; i < CHILD_PLACEMENTS; i++) {
-		int number = taken->number[i];
-
-		if (number < 0)
+		if (taken->number[i] < 0)
 			continue;
 		taken->number[i] = -1;
-		if (!low || low->number[i] != number) {
-			close(number);
-			continue;
-		}
 		/* Its place is kept. */
-		dup3(low->null, number, O_CLOEXEC);
+		dup3(low->null, low->number[i], O_CLOEXEC);
 		low->taken[i] = false;
 	}
 }

@@ -9,22 +9,29 @@
 #include <stdbool.h>
 
 /*
- * A child that shares its creator's table takes along what is below a number and leaves the rest, so
- * descriptors to pass must have low numbers. An engine keeps a few: /dev/null itself, and some that stand in
- * for high ones during a start.
+ * A child that shares its creator's table takes along what is below a number and leaves the rest, so descriptors to pass
+ * must have low numbers. An engine keeps a few: /dev/null itself, and some that stand in for high ones during a start.
+ *
+ * A child looks at them in the shared table until it has left it, which may be after the engine was closed: so every start
+ * under way holds a reference.
  */
 struct low_descriptors {
+	unsigned references;
+	int self;                     /* a pidfd of this process: how a child knows that its parent lives */
 	int null;                     /* -1: could not be had; then the child opens it */
 	int number[CHILD_PLACEMENTS]; /* -1: could not be had */
 	bool taken[CHILD_PLACEMENTS];
 };
 
-void low_descriptors_init(struct low_descriptors *low);
-void low_descriptors_open(struct low_descriptors *low);
-/* The stand-ins that are not taken: whoever took the others closes them. */
+/* -ENOMEM, or what pidfd_open says. */
+int low_descriptors_new(struct low_descriptors **ret_low);
+void low_descriptors_unreference(struct low_descriptors *low);
+/* In a fork: opens this process's own in place of the inherited ones, to which nobody else refers here. */
+int low_descriptors_renew(struct low_descriptors *low);
+/* In a fork: closes the stand-ins that no start had taken. */
 void low_descriptors_close_free(struct low_descriptors *low);
-/* All of them: in a fork, where what was taken is the original's, or at the end. */
-void low_descriptors_close(struct low_descriptors *low);
+/* In a fork: closes all, but for the pidfd of the parent if it is `kept`. */
+void low_descriptors_close(struct low_descriptors *low, int kept);
 
 /* The low descriptors that one start has taken: their numbers, -1 for none. */
 struct taken_descriptors {
@@ -38,7 +45,7 @@ int descriptors_place(struct child_plan *plan, const struct settings *settings, 
 /* For a function, whose table is a copy anyway. */
 int descriptors_place_function(struct child_plan *plan, const struct settings *settings,
                                const struct low_descriptors *low);
-/* Gives the low descriptors back, once the child has left the table. `low` is NULL if the engine is gone. */
+/* Gives the low descriptors back, once the child has left the table. */
 void descriptors_give_back(struct low_descriptors *low, struct taken_descriptors *taken);
 
 #endif

@@ -5,8 +5,9 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 
-int watch_sentinels(struct pollfd *items, size_t count, int64_t deadline)
+static int poll_until(struct pollfd *items, size_t count, int64_t deadline)
 {
 	for (;;) {
 		int64_t remaining = clock_remaining(deadline);
@@ -21,6 +22,17 @@ int watch_sentinels(struct pollfd *items, size_t count, int64_t deadline)
 		if (r < 0 && errno != EINTR)
 			return -errno;
 	}
+}
+
+/* A thread that is cancelled here would never give back what it holds. */
+int watch_sentinels(struct pollfd *items, size_t count, int64_t deadline)
+{
+	int cancelability;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelability);
+	int r = poll_until(items, count, deadline);
+	pthread_setcancelstate(cancelability, NULL);
+	return r;
 }
 
 bool watch_let_signals_in(const sigset_t *mask)

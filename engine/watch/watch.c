@@ -3,6 +3,7 @@
 #include "watch/watch.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -75,7 +76,13 @@ bool watch_disarm(struct watch *watch, struct watch_item *item)
 int watch_wait(struct watch *watch, struct watch_item **ret_items, size_t capacity, int64_t timeout,
                const struct watch_interruption *interruption)
 {
-	return watch->operations->wait(watch, ret_items, capacity, timeout, interruption);
+	int cancelability;
+
+	/* A thread that is cancelled in there would leave the engine taken for ever. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelability);
+	int r = watch->operations->wait(watch, ret_items, capacity, timeout, interruption);
+	pthread_setcancelstate(cancelability, NULL);
+	return r;
 }
 
 int watch_descriptor(struct watch *watch)

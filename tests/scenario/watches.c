@@ -332,6 +332,7 @@ SCENARIO(watches, end_was_seen_before)
 SCENARIO(watches, descriptor_after_join)
 {
 	struct pidring *engine = open_engine();
+	struct latch latch = latch_open();
 	struct pidring_process *process = start_function(engine, return_zero, NULL);
 	struct pidring_event event;
 
@@ -339,12 +340,14 @@ SCENARIO(watches, descriptor_after_join)
 	event = fetch_through(engine, wait_with_poll);
 	check_exited(&event, process, 0);
 	pidring_process_free(process);
-	process = start_function(engine, return_zero, NULL);
+	process = start_function(engine, wait_for_latch, &latch);
 	check_becomes_quiet(engine);
+	latch_release(&latch);
 	check_int(join_code(process), 0);
 	event = fetch_through(engine, wait_with_poll);
 	check_exited(&event, process, 0);
 	pidring_process_free(process);
+	latch_close(&latch);
 	close_engine(engine);
 }
 
