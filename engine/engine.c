@@ -335,7 +335,6 @@ static bool take_report(struct pidring *engine, struct watch_item *item)
 	struct pidring_process *process = watch->process;
 	bool is_exit = watch == &process->exit_watch;
 
-	item->armed = false;
 	watch->reported(process);
 	bool held_back = is_exit && process->state == PROCESS_STARTED && process->engine == engine;
 	if (held_back)
@@ -409,6 +408,9 @@ static int look(struct pidring *engine, int64_t timeout, const struct watch_inte
 	engine->fetching = false;
 	/* A kick that has not been taken leaves its mark on the descriptor. */
 	engine->kicked = false;
+	/* All of them first: one report may release what another of the same process was armed for. */
+	for (int i = 0; i < r; i++)
+		items[i]->armed = false;
 	bool held_back = false;
 	for (int i = 0; i < r; i++)
 		held_back |= take_report(engine, items[i]);
