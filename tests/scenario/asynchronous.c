@@ -271,3 +271,35 @@ SCENARIO(asynchronous, killed_at_once)
 	check_int(finish(process), -SIGKILL);
 	close_engine(engine);
 }
+
+/* Start and end of the same process in one batch of reports: each is told once, in order, and nothing is released twice. */
+SCENARIO(asynchronous, start_and_end_in_one_batch)
+{
+	enum { PROCESSES = 40 };
+	struct pidring_process *processes[PROCESSES];
+	struct pidring_event events[2 * PROCESSES];
+	int started = 0, failed = 0, exited = 0;
+
+	engine = open_engine();
+	for (int i = 0; i < PROCESSES; i++)
+		processes[i] = start_asynchronously(i % 2 == 0 ? "/bin/true" : "/no/such/program", NULL);
+	for (int i = 0; i < PROCESSES; i++)
+		wait_ended(processes[i]);
+	while (exited < PROCESSES) {
+		int count = pidring_wait(engine, events, 2 * PROCESSES, PIDRING_FOREVER);
+
+		check(count > 0);
+		for (int i = 0; i < count; i++) {
+			started += events[i].type == PIDRING_STARTED;
+			failed += events[i].type == PIDRING_START_FAILED;
+			exited += events[i].type == PIDRING_EXITED;
+			check(started + failed >= exited);
+		}
+	}
+	check_int(started, PROCESSES / 2);
+	check_int(failed, PROCESSES / 2);
+	check_int(pidring_outstanding(engine), 0);
+	for (int i = 0; i < PROCESSES; i++)
+		pidring_process_free(processes[i]);
+	close_engine(engine);
+}
