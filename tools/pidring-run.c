@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <pidring.h>
 #include <sched.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,14 +82,21 @@ static size_t processors(void)
 	return count > 0 ? (size_t)count : 1;
 }
 
-/* As many jobs as the hard limit of descriptors allows. */
-static size_t most_jobs(void)
+/* As many jobs as the hard limit of descriptors allows, at least 1. */
+static size_t allowed_jobs(void)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_max >= MOST_JOBS + OTHER_DESCRIPTORS)
-		return MOST_JOBS;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return SIZE_MAX;
 	return limit.rlim_max > OTHER_DESCRIPTORS ? limit.rlim_max - OTHER_DESCRIPTORS : 1;
+}
+
+static size_t most_jobs(void)
+{
+	size_t allowed = allowed_jobs();
+
+	return allowed < MOST_JOBS ? allowed : MOST_JOBS;
 }
 
 static size_t job_limit(const struct run_options *options)
@@ -98,28 +106,53 @@ static size_t job_limit(const struct run_options *options)
 	return options->jobs > 0 ? options->jobs : most_jobs();
 }
 
-static int close_output(FILE *file, const char *name)
+static int complain(const char *what, int error)
+{
+	fprintf(stderr, "pidring-run: %s: %s\n", what, strerror(error < 0 ? -error : error));
+	return RUN_ERROR;
+}
+
+static int complain_of_costs(const char *file_name, int error)
+{
+	fprintf(stderr, "pidring-run: cannot write the costs to '%s': %s\n", file_name, strerror(error));
+	return RUN_ERROR;
+}
+
+static int complain_of_limit(size_t jobs, size_t allowed)
+{
+	fprintf(stderr,
+	        "pidring-run: %zu jobs at a time are too many: the hard limit of open descriptors allows -j "
+	        "%zu "
+	        "at most (-j 0 takes as many as possible)\n",
+	        jobs, allowed);
+	return RUN_ERROR;
+}
+
+/* 0 or the errno of what could not be written. */
+static int close_output(FILE *file)
 {
 	int error = ferror(file) ? EIO : 0;
 
-	if (fclose(file) != 0)
-		error = errno;
-	if (error == 0)
-		return 0;
-	fprintf(stderr, "pidring-run: cannot write %s: %s\n", name, strerror(error));
-	return RUN_ERROR;
+	return fclose(file) != 0 ? errno : error;
+}
+
+static int close_standard_output(void)
+{
+	int error = close_output(stdout);
+
+	return error == 0 ? 0 : complain("cannot write to standard output", error);
 }
 
 static int print_help(void)
 {
 	run_options_print_help(stdout);
-	return close_output(stdout, "to standard output");
+	return close_standard_output();
 }
 
 static int print_version(void)
 {
 	printf("pidring-run %s\n", pidring_version());
-	return close_output(stdout, "to standard output");
+	return close_standard_output();
 }
 
 static int misuse(const char *sentence)
@@ -134,10 +167,14 @@ static int misuse(const char *sentence)
 static int report_costs(struct run_costs *costs, FILE **file, const char *file_name)
 {
 	FILE *output = *file ? *file : stdout;
+	int error;
 
 	*file = NULL;
 	run_costs_print(costs, output);
-	return close_output(output, file_name ? file_name : "to standard output");
+	if (output == stdout)
+		return close_standard_output();
+	error = close_output(output);
+	return error == 0 ? 0 : complain_of_costs(file_name, error);
 }
 
 /* Everything is open: lets the jobs run, then tells what they cost and how it all ended. */
@@ -150,15 +187,9 @@ static int work(const struct run_options *options, const struct run_surroundings
 	run_signals_release(surroundings->signals);
 	if (surroundings->costs)
 		output_status = report_costs(surroundings->costs, costs_file, options->costs_file);
-	if (run_signals_count() > 0)
+	if (run_signals_first() != 0)
 		run_signals_die_of(run_signals_first());
 	return exit_status != RUN_ALL_WELL ? (int)exit_status : output_status;
-}
-
-static int complain(const char *what, int error)
-{
-	fprintf(stderr, "pidring-run: %s: %s\n", what, strerror(error < 0 ? -error : error));
-	return RUN_ERROR;
 }
 
 static int run(const struct run_options *options)
@@ -174,13 +205,15 @@ static int run(const struct run_options *options)
 	struct run_status status;
 	const size_t limit = job_limit(options);
 
+	if (limit > allowed_jobs())
+		return complain_of_limit(limit, allowed_jobs());
 	input = take_standard_input();
 	if (input < 0)
 		return complain("cannot take standard input", input);
 	if (options->costs_file)
 		costs_file = fopen(options->costs_file, "we");
 	if (options->costs_file && !costs_file)
-		return complain(options->costs_file, errno);
+		return complain_of_costs(options->costs_file, errno);
 	if (run_items_open(&items, input, options->null_separated) < 0)
 		return complain("cannot read the items", ENOMEM);
 	if (run_command_open(&command, options->command, options->command_words) < 0)
@@ -192,8 +225,8 @@ static int run(const struct run_options *options)
 		return RUN_ERROR;
 	}
 	run_costs_open(&costs);
-	run_status_open(&status);
 	run_signals_catch(&signals);
+	run_status_open(&status, &signals);
 	return work(options,
 	            &(struct run_surroundings){
 			    .engine = engine,

@@ -100,8 +100,9 @@ static enum run_items_result cut_item(struct run_items *items, size_t separator,
 	return RUN_ITEMS_ONE;
 }
 
-/* As run_items_next, but hands out empty lines, too. */
-static enum run_items_result next_part(struct run_items *items, const char **ret_item, size_t *ret_length)
+/* As run_items_next, but hands out empty lines, too. `has_read`: whether a block has been read for this item. */
+static enum run_items_result next_part(struct run_items *items, bool *has_read, const char **ret_item,
+                                       size_t *ret_length)
 {
 	for (;;) {
 		char *found = memchr(items->buffer + items->searched, items->separator,
@@ -115,7 +116,10 @@ static enum run_items_result next_part(struct run_items *items, const char **ret
 			return RUN_ITEMS_END;
 		if (items->at_end || items->end - items->begin > items->longest)
 			return cut_item(items, items->end, ret_item, ret_length);
+		if (*has_read && !items->at_end)
+			return RUN_ITEMS_NOT_YET;
 		result = read_block(items);
+		*has_read = true;
 		if (result != RUN_ITEMS_ONE)
 			return result;
 	}
@@ -124,9 +128,11 @@ static enum run_items_result next_part(struct run_items *items, const char **ret
 enum run_items_result run_items_next(struct run_items *items, const char **ret_item, size_t *ret_length)
 {
 	enum run_items_result result;
+	bool has_read = false;
 
+	/* No more than a block at a time: empty lines may come without end. */
 	do
-		result = next_part(items, ret_item, ret_length);
+		result = next_part(items, &has_read, ret_item, ret_length);
 	while (result == RUN_ITEMS_ONE && *ret_length == 0 && items->separator);
 	return result;
 }

@@ -24,7 +24,8 @@ struct run_items {
 enum run_items_result {
 	RUN_ITEMS_FAILED, /* `error` says why */
 	RUN_ITEMS_END,
-	RUN_ITEMS_NOT_YET, /* nothing to be had without blocking: poll the descriptor */
+	RUN_ITEMS_NOT_YET, /* nothing to be had without blocking, or without a longer search: poll the
+	                    * descriptor */
 	RUN_ITEMS_ONE,
 };
 

@@ -67,7 +67,7 @@ struct jobs {
 
 	enum ending ending;
 	size_t to_end; /* how many ran when the first signal came */
-	size_t ended;  /* how many of them were ended by a signal */
+	size_t killed; /* how many of them our SIGKILL has ended */
 	int64_t kill_at;
 };
 
@@ -308,13 +308,13 @@ static void ask_to_end(struct jobs *jobs)
 /* Does what the signals that have come and the time that has passed ask for. */
 static void follow_signals(struct jobs *jobs)
 {
-	if (run_signals_count() == 0)
+	if (run_signals_first() == 0)
 		return;
 	if (jobs->ending == ENDING_NOT)
 		ask_to_end(jobs);
 	if (jobs->ending == ENDING_KILLED)
 		return;
-	if (run_signals_count() < 2 && run_clock_now() < jobs->kill_at)
+	if (!run_signals_insisted() && run_clock_now() < jobs->kill_at)
 		return;
 	jobs->ending = ENDING_KILLED;
 	signal_running(jobs, SIGKILL);
@@ -341,13 +341,18 @@ static void report_signalled(struct jobs *jobs, const struct job *job, int code)
 	               record.core_dumped ? " (core dumped)" : "", stop_remark(jobs));
 }
 
+static void count_killed(struct jobs *jobs, int code)
+{
+	if (jobs->ending == ENDING_KILLED && code == -SIGKILL)
+		jobs->killed++;
+}
+
 static void end_by_signal(struct jobs *jobs, const struct job *job, int code)
 {
 	jobs->failed++;
-	if (jobs->ending != ENDING_NOT) {
-		jobs->ended++;
+	count_killed(jobs, code);
+	if (jobs->ending != ENDING_NOT)
 		return;
-	}
 	report_signalled(jobs, job, code);
 	stop_with(jobs, RUN_JOB_SIGNALLED);
 }
@@ -404,8 +409,7 @@ static void end_job(struct jobs *jobs, const struct pidring_event *event)
 
 	/* Ctrl-C reaches the jobs as well as us: it may be the reason. */
 	if (!event->unknown && event->code < 0 && jobs->ending == ENDING_NOT) {
-		run_signals_let_in(jobs->with.signals);
-		run_signals_hold_back(jobs->with.signals);
+		run_signals_look(jobs->with.signals);
 		follow_signals(jobs);
 	}
 	remove_running(jobs, job);
@@ -546,14 +550,32 @@ static bool is_finished(const struct jobs *jobs)
 	return jobs->no_more || all_started(jobs);
 }
 
-/* One turn. 0 or a negated errno after which there can be no further one. */
-static int take_turn(struct jobs *jobs)
+static void refresh_status(struct jobs *jobs)
 {
 	const struct run_counts counts = { jobs->done, jobs->running, jobs->failed };
 	const struct job *shown = jobs->newest;
 
 	run_status_refresh(jobs->with.status, &counts, shown ? shown->item : NULL,
 	                   shown ? shown->item_length : 0);
+}
+
+/* The first half of a turn: follows signals, starts jobs, tells about it. */
+static void start_some(struct jobs *jobs)
+{
+	/* A wait for what is there already lets no signal in. */
+	run_signals_look(jobs->with.signals);
+	follow_signals(jobs);
+	prepare_some(jobs);
+	if (jobs->prepared_count > 0 && !jobs->no_more && jobs->running < jobs->limit)
+		start_prepared(jobs);
+	refresh_status(jobs);
+	/* Starts and messages let signals in, too, and a wait need not have an end. */
+	follow_signals(jobs);
+}
+
+/* The second half of a turn. 0 or a negated errno after which there can be no further turn. */
+static int take_what_comes(struct jobs *jobs)
+{
 	if (!more_to_start(jobs))
 		return wait_for_something(jobs);
 	/* Slots are still free after a whole portion of starts: only a glance, then the next portion. */
@@ -567,8 +589,10 @@ static void report_ended(struct jobs *jobs)
 	if (jobs->ending == ENDING_NOT || jobs->to_end == 0)
 		return;
 	run_exit_signal_name(-run_signals_first(), name, sizeof(name));
-	run_status_say(jobs->with.status, NULL, 0, "%s: %zu of %zu running jobs had to be ended%s", name,
-	               jobs->ended, jobs->to_end, jobs->ending == ENDING_KILLED ? ", not all gently" : "");
+	run_status_say(jobs->with.status, NULL, 0,
+	               "%s: %zu running %s asked to end: %zu did so, %zu had to be killed", name,
+	               jobs->to_end, jobs->to_end == 1 ? "job was" : "jobs were", jobs->to_end - jobs->killed,
+	               jobs->killed);
 }
 
 /* The engine has failed: nothing can be waited for but the jobs themselves. */
@@ -576,11 +600,16 @@ static void give_up(struct jobs *jobs, int error)
 {
 	run_status_say(jobs->with.status, NULL, 0, "cannot wait for the jobs: %s", strerror(-error));
 	stop_with(jobs, RUN_ERROR);
+	if (jobs->ending != ENDING_NOT)
+		jobs->ending = ENDING_KILLED;
 	signal_running(jobs, SIGKILL);
 	while (jobs->oldest) {
 		struct job *job = jobs->oldest;
+		int code = 0;
 
 		pidring_process_join(job->process, PIDRING_FOREVER);
+		pidring_process_exit_code(job->process, &code);
+		count_killed(jobs, code);
 		remove_running(jobs, job);
 		release_slot(jobs, job);
 	}
@@ -593,13 +622,10 @@ enum run_exit_status run_jobs(const struct run_surroundings *surroundings)
 	for (;;) {
 		int result;
 
-		follow_signals(&jobs);
-		prepare_some(&jobs);
-		if (jobs.prepared_count > 0 && !jobs.no_more && jobs.running < jobs.limit)
-			start_prepared(&jobs);
+		start_some(&jobs);
 		if (is_finished(&jobs))
 			break;
-		result = take_turn(&jobs);
+		result = take_what_comes(&jobs);
 		if (result < 0) {
 			give_up(&jobs, result);
 			break;

@@ -84,7 +84,10 @@ static const struct option_row rows[] = {
 	  apply_jobs },
 	{ 'P', "max-procs", "N", NULL, apply_jobs },
 	{ '0', "null", NULL, "items are separated by NUL bytes, not by line ends", apply_null },
-	{ 0, "costs", "[=FILE]", "at the end, print what each job cost (to FILE)", apply_costs },
+	{ 0, "costs", "[=FILE]",
+	  "at the end, print what each job cost, to standard output or to FILE\n"
+	  "(which is taken as one only after the '=')",
+	  apply_costs },
 	{ 'h', "help", NULL, "print this text", apply_help },
 	{ 0, "version", NULL, "print the version", apply_version },
 };
@@ -151,7 +154,23 @@ static void make_names(struct option *names)
 	*names = (struct option){ 0 };
 }
 
-/* `word` is the command-line word that getopt has just looked at. */
+/* What to know instead about options that xargs has. "": nothing. */
+static const char *hint(int letter)
+{
+	switch (letter) {
+	case 'n':
+	case 'L':
+		return ": each job gets one item";
+	case 'I':
+		return ": {} is always replaced";
+	case 'd':
+		return ": items are lines, or end at NUL bytes with -0";
+	default:
+		return "";
+	}
+}
+
+/* `word` is the command-line word that getopt has looked at last, but for letters with more letters after them. */
 static void explain_misuse(int value, const char *word, struct error_text *error)
 {
 	const struct option_row *row = find_row(optopt);
@@ -159,10 +178,11 @@ static void explain_misuse(int value, const char *word, struct error_text *error
 
 	if (value == '?' && row && !row->argument)
 		trouble = "takes no argument";
-	if (strncmp(word, "--", 2) == 0)
+	/* A long name that is none leaves no letter. */
+	if ((optopt == 0 || row) && strncmp(word, "--", 2) == 0)
 		snprintf(error->text, error->size, "'%.80s' %s", word, trouble);
 	else
-		snprintf(error->text, error->size, "'-%c' %s", optopt, trouble);
+		snprintf(error->text, error->size, "'-%c' %s%s", optopt, trouble, row ? "" : hint(optopt));
 }
 
 int run_options_parse(struct run_options *ret_options, int argument_count, char **arguments, char *error,

@@ -2,21 +2,34 @@
 #include "run_signals.h"
 
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include "run_clock.h"
 
 static const int stop_signals[] = { SIGTERM, SIGINT, SIGHUP };
 #define STOP_SIGNALS (sizeof(stop_signals) / sizeof(stop_signals[0]))
 
-static volatile sig_atomic_t signal_count;
+/* What comes sooner after the first signal is the same request: timeout(1) sends its signal to the process and
+ * then to the group that the process is in. */
+#define INSISTING RUN_SECOND
+
 static volatile sig_atomic_t first_signal;
+static volatile sig_atomic_t insisted;
+static int64_t first_time; /* the handler's own */
 
 static void note_signal(int signal_number)
 {
-	if (signal_count == 0)
+	int64_t now = run_clock_now();
+
+	if (first_signal == 0) {
+		first_time = now;
 		first_signal = signal_number;
-	if (signal_count < 1000)
-		signal_count++;
+		return;
+	}
+	if (now - first_time >= INSISTING)
+		insisted = 1;
 }
 
 static void do_nothing(int signal_number)
@@ -72,8 +85,11 @@ void run_signals_catch(struct run_signals *signals)
 	bool some_ignored = catch_stop_signals(&caught);
 
 	/* A reader that has gone is an error to report, and no reason to leave the jobs alone. Not SIG_IGN,
-	 * which jobs would inherit. */
-	set_handler(SIGPIPE, do_nothing);
+	 * which jobs would inherit; but where it was ignored, they are to. */
+	if (is_ignored(SIGPIPE))
+		some_ignored = true;
+	else
+		set_handler(SIGPIPE, do_nothing);
 	/* If it were ignored, the kernel would forget how the jobs ended. */
 	if (is_ignored(SIGCHLD))
 		set_handler(SIGCHLD, SIG_DFL);
@@ -100,9 +116,10 @@ void run_signals_hold_back(const struct run_signals *signals)
 	sigprocmask(SIG_SETMASK, &signals->working, NULL);
 }
 
-int run_signals_count(void)
+void run_signals_look(const struct run_signals *signals)
 {
-	return signal_count;
+	run_signals_let_in(signals);
+	run_signals_hold_back(signals);
 }
 
 int run_signals_first(void)
@@ -110,12 +127,18 @@ int run_signals_first(void)
 	return first_signal;
 }
 
+bool run_signals_insisted(void)
+{
+	return insisted;
+}
+
 void run_signals_release(const struct run_signals *signals)
 {
 	for (size_t i = 0; i < STOP_SIGNALS; i++)
 		if (!is_ignored(stop_signals[i]))
 			set_handler(stop_signals[i], SIG_DFL);
-	set_handler(SIGPIPE, SIG_DFL);
+	if (!is_ignored(SIGPIPE))
+		set_handler(SIGPIPE, SIG_DFL);
 	sigprocmask(SIG_SETMASK, &signals->waiting, NULL);
 }
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pidring.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,16 +15,73 @@
 
 #define REDRAW_INTERVAL (100 * RUN_MILLISECOND)
 
+/* A pipe that is ready takes as much without blocking. */
+#define PIECE ((size_t)4096)
+
+/* How long a reader that takes nothing may hold up the end, once pidring-run has been asked to stop. */
+#define PATIENCE RUN_SECOND
+
 static const char erase[] = "\r\033[K";
 
-static void write_all(const char *data, size_t length)
+/* How long to wait for the reader: for ever, but only for a moment in all once a stop signal has come. */
+static int64_t patience(struct run_status *status)
+{
+	int64_t now;
+
+	if (run_signals_first() == 0)
+		return PIDRING_FOREVER;
+	now = run_clock_now();
+	if (status->patient_until == 0)
+		status->patient_until = now + PATIENCE;
+	return status->patient_until > now ? status->patient_until - now : 0;
+}
+
+/* Waits until something can be written. False: it is not to be waited for any longer. */
+static bool wait_for_reader(struct run_status *status)
+{
+	for (;;) {
+		struct pollfd descriptor = { .fd = STDERR_FILENO, .events = POLLOUT };
+		int64_t timeout = patience(status);
+		struct timespec limit = { .tv_sec = timeout / RUN_SECOND, .tv_nsec = timeout % RUN_SECOND };
+		int count = ppoll(&descriptor, 1, timeout == PIDRING_FOREVER ? NULL : &limit,
+		                  &status->signals->waiting);
+
+		if (count >= 0)
+			return count > 0;
+		if (errno != EINTR)
+			return false;
+		if (run_signals_first() == 0)
+			continue;
+		status->patient_until = run_clock_now();
+		return false;
+	}
+}
+
+/* Returns how many bytes were written; 0: none yet; less: there is nobody left to tell. */
+static ssize_t write_piece(const struct run_status *status, const char *data, size_t length)
+{
+	ssize_t count;
+	int error;
+
+	/* A job that writes to the same pipe may have been faster, so that this blocks after all. */
+	run_signals_let_in(status->signals);
+	count = write(STDERR_FILENO, data, length < PIECE ? length : PIECE);
+	error = errno;
+	run_signals_hold_back(status->signals);
+	if (count < 0 && (error == EINTR || error == EAGAIN))
+		return 0;
+	return count;
+}
+
+/* What nobody reads is dropped when a stop signal comes. */
+static void write_all(struct run_status *status, const char *data, size_t length)
 {
 	while (length > 0) {
-		ssize_t count = write(STDERR_FILENO, data, length);
+		ssize_t count;
 
-		if (count < 0 && errno == EINTR)
-			continue;
-		/* There is nobody left to tell. */
+		if (!wait_for_reader(status))
+			return;
+		count = write_piece(status, data, length);
 		if (count < 0)
 			return;
 		data += count;
@@ -31,11 +89,11 @@ static void write_all(const char *data, size_t length)
 	}
 }
 
-void run_status_open(struct run_status *status)
+void run_status_open(struct run_status *status, const struct run_signals *signals)
 {
 	const char *terminal = getenv("TERM");
 
-	*status = (struct run_status){ 0 };
+	*status = (struct run_status){ .signals = signals };
 	if (!isatty(STDERR_FILENO) || !terminal || terminal[0] == '\0' || strcmp(terminal, "dumb") == 0)
 		return;
 	status->wanted = true;
@@ -67,7 +125,8 @@ static size_t terminal_columns(void)
 	return size.ws_col;
 }
 
-static void draw(const struct run_counts *counts, const char *item, size_t item_length)
+static void draw(struct run_status *status, const struct run_counts *counts, const char *item,
+                 size_t item_length)
 {
 	/* One column stays free: some terminals go to the next line when the last is written. */
 	size_t columns = terminal_columns() - 1;
@@ -88,7 +147,7 @@ static void draw(const struct run_counts *counts, const char *item, size_t item_
 	/* What the jobs print then begins at the left edge, not after the line. */
 	text.room++;
 	run_text_add(&text, "\r");
-	write_all(text.data, text.length);
+	write_all(status, text.data, text.length);
 }
 
 void run_status_refresh(struct run_status *status, const struct run_counts *counts, const char *item,
@@ -101,7 +160,7 @@ void run_status_refresh(struct run_status *status, const struct run_counts *coun
 	now = run_clock_now();
 	if (now < status->redraw_at)
 		return;
-	draw(counts, item, item_length);
+	draw(status, counts, item, item_length);
 	status->drawn = true;
 	status->stale = false;
 	status->redraw_at = now + REDRAW_INTERVAL;
@@ -111,7 +170,7 @@ void run_status_clear(struct run_status *status)
 {
 	if (!status->drawn)
 		return;
-	write_all(erase, sizeof(erase) - 1);
+	write_all(status, erase, sizeof(erase) - 1);
 	status->drawn = false;
 }
 
@@ -134,7 +193,7 @@ void run_status_say(struct run_status *status, const char *item, size_t item_len
 	va_end(arguments);
 	text.room++;
 	run_text_add(&text, "\n");
-	write_all(text.data, text.length);
+	write_all(status, text.data, text.length);
 
 	status->drawn = false;
 	status->stale = true;

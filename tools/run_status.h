@@ -7,8 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "run_signals.h"
+
 struct run_status {
-	bool wanted; /* standard error is a terminal that can do it */
+	const struct run_signals *signals;
+	int64_t patient_until; /* when to stop waiting for a reader; 0: no stop signal has been noticed */
+	bool wanted;           /* standard error is a terminal that can do it */
 	bool drawn;
 	bool stale; /* something has changed since it was drawn */
 	int64_t redraw_at;
@@ -20,7 +24,8 @@ struct run_counts {
 	size_t failed;
 };
 
-void run_status_open(struct run_status *status);
+/* `signals` must stay: they are let in while a message waits for its reader. */
+void run_status_open(struct run_status *status, const struct run_signals *signals);
 
 /* Something has changed: the line is to be redrawn as soon as its turn comes. */
 void run_status_changed(struct run_status *status);
@@ -34,7 +39,8 @@ void run_status_refresh(struct run_status *status, const struct run_counts *coun
 
 void run_status_clear(struct run_status *status);
 
-/* Prints "pidring-run: ITEM: MESSAGE" in one piece; `item` may be NULL. */
+/* Prints "pidring-run: ITEM: MESSAGE" in one piece; `item` may be NULL. Blocks while nobody reads, until a
+ * stop signal comes: then the message is dropped. */
 __attribute__((format(printf, 4, 5))) void run_status_say(struct run_status *status, const char *item,
                                                           size_t item_length, const char *format, ...);
 

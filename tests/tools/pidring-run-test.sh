@@ -81,6 +81,17 @@ all_have_ended() {
 	done
 }
 
+# ended PID: waits for it, at most ten seconds, and leaves its $status; kills what does not end.
+ended() {
+	until_true has_ended "$1" || kill -s KILL "$1"
+	wait "$1" 2>/dev/null
+	status=$?
+}
+
+is_gone() {
+	[ ! -e "/proc/$1" ]
+}
+
 has_lines() {
 	[ -f "$1" ] && [ "$(wc -l <"$1")" -ge "$2" ]
 }
@@ -160,6 +171,19 @@ same 'items that come slowly and in pieces' "a${nl}bc" "$(cat out)"
 until_true [ -s err ]
 same 'a failure is told while further items are waited for' 'pidring-run: 3: exit code 3' "$(cat err)"
 wait $!
+
+rm -f err
+{ echo 3; yes '' 2>/dev/null; } | env --default-signal=TERM "$run" -j4 sh -c 'exit $1' sh 2>err &
+pid=$!
+until_true [ -s err ]
+same 'a failure is told while empty lines come without end' 'pidring-run: 3: exit code 3' "$(cat err)"
+kill -s TERM $pid
+ended $pid
+same 'SIGTERM while empty lines come without end' 143 $status
+
+{ echo a; yes '' | head -n 500000; echo b; } >items
+go -j1 echo <items
+same 'many empty lines between two items' "a${nl}b" "$out"
 
 # --- the command ---
 
@@ -278,6 +302,9 @@ same '-j 0: all at a time' 40 "$(most_at_a_time)"
 same '-j 0: with few descriptors' "$(cat items)" "$(sort -n out)"
 (ulimit -n 120 && timeout 60 "$run" -j 1000 true <items >out 2>err)
 same '-j 1000 with a limit of 120 descriptors: exit status' 1 $?
+holds '-j 1000 with a limit of 120 descriptors: says what is possible' '*1000 jobs*-j 56 *-j 0 *' "$(cat err)"
+(ulimit -n 120 && timeout 60 "$run" -j 56 true <items >out 2>err)
+same '-j 56 with a limit of 120 descriptors' '0 ' "$? $(cat err)"
 : >notes
 if [ "$(nproc)" -gt 1 ]; then
 	timeout 60 taskset -c "$(taskset -cp $$ | sed 's/.*: *\([0-9]*\).*/\1/')" \
@@ -310,6 +337,18 @@ done
 go --nonsense true </dev/null
 holds 'an unknown option is named' "*'--nonsense' is no option*" "$err"
 same 'an unknown option: exit status' 1 $status
+go --null -n1 true </dev/null
+same '-n: what to know instead' "pidring-run: '-n' is no option: each job gets one item" "$(head -n 1 err)"
+go -L 1 true </dev/null
+same '-L: what to know instead' "pidring-run: '-L' is no option: each job gets one item" "$(head -n 1 err)"
+go -I{} true </dev/null
+same '-I: what to know instead' "pidring-run: '-I' is no option: {} is always replaced" "$(head -n 1 err)"
+go -d, true </dev/null
+holds '-d: what to know instead' "pidring-run: '-d' is no option: *-0*" "$err"
+go -x true </dev/null
+same 'any other option' "pidring-run: '-x' is no option" "$(head -n 1 err)"
+go --null=1 true </dev/null
+same 'an argument too many' "pidring-run: '--null=1' takes no argument" "$(head -n 1 err)"
 if [ -w /dev/full ]; then
 	timeout 60 "$run" --help >/dev/full 2>err </dev/null
 	same '--help to a full disk: exit status' 1 $?
@@ -332,6 +371,8 @@ holds '--costs=FILE: the jobs have standard output to themselves' "job 0*${nl}jo
 same '--costs=FILE: the table' 4 "$(wc -l <table)"
 go --costs=none/table -j2 echo job <items
 same '--costs=FILE that cannot be: no job, exit status' '1 ' "$status $out"
+same '--costs=FILE that cannot be: says which' \
+	"pidring-run: cannot write the costs to 'none/table': No such file or directory" "$err"
 
 # --- signals ---
 
@@ -353,23 +394,44 @@ for row in TERM:143 INT:130 HUP:129; do
 	all_have_ended $jobs
 	same "SIG$signal: no job is left" 0 $?
 	same "SIG$signal: no further job was started" 3 "$(wc -l <jobs)"
-	same "SIG$signal: says how many were ended" \
-		"pidring-run: SIG$signal: 3 of 3 running jobs had to be ended" "$(cat err)"
+	same "SIG$signal: says what became of the jobs" \
+		"pidring-run: SIG$signal: 3 running jobs were asked to end: 3 did so, 0 had to be killed" "$(cat err)"
 done
 
 begin 'echo $$ >>jobs; trap "sleep 0.3; echo tidy; exit 0" TERM; while :; do sleep 0.1; done'
 kill -s TERM $pid
 wait $pid 2>/dev/null
 same 'jobs that tidy up on SIGTERM have the time' "tidy${nl}tidy${nl}tidy" "$(cat out)"
+same 'jobs that tidy up on SIGTERM have ended as asked' \
+	'pidring-run: SIGTERM: 3 running jobs were asked to end: 3 did so, 0 had to be killed' "$(cat err)"
+
+# Of two that are pending the kernel delivers SIGHUP first.
+begin 'echo $$ >>jobs; trap "sleep 0.3; echo tidy; exit 0" TERM; while :; do sleep 0.1; done'
+kill -s HUP $pid
+kill -s TERM $pid
+wait $pid 2>/dev/null
+same 'two signals at once are one request: ends by the first' 129 $?
+same 'two signals at once are one request: jobs have the time' "tidy${nl}tidy${nl}tidy" "$(cat out)"
+
+rm -f jobs
+echo x | env --default-signal=TERM "$run" sh -c 'echo $$ >>jobs; exec sleep 60' 2>err &
+pid=$!
+until_true has_lines jobs 1
+kill -s TERM $pid
+wait $pid 2>/dev/null
+same 'one running job' 'pidring-run: SIGTERM: 1 running job was asked to end: 1 did so, 0 had to be killed' "$(cat err)"
 
 begin 'echo $$ >>jobs; trap "" TERM; while :; do sleep 0.1; done'
 kill -s TERM $pid
 sleep 0.3
 same 'jobs that ignore SIGTERM are waited for' 1 "$(all_have_ended $jobs; echo $?)"
+sleep 1.2
 kill -s TERM $pid
 wait $pid 2>/dev/null
-same 'the second signal kills them: ends by the signal' 143 $?
-same 'the second signal kills them: none is left' 0 "$(all_have_ended $jobs; echo $?)"
+same 'a later signal kills them: ends by the signal' 143 $?
+same 'a later signal kills them: none is left' 0 "$(all_have_ended $jobs; echo $?)"
+same 'a later signal kills them: says so' \
+	'pidring-run: SIGTERM: 3 running jobs were asked to end: 0 did so, 3 had to be killed' "$(cat err)"
 
 begin 'echo $$ >>jobs; trap "" TERM; while :; do sleep 0.1; done'
 kill -s TERM $pid
@@ -398,8 +460,50 @@ kill -s HUP $pid $(cat jobs)
 wait $pid 2>/dev/null
 same 'what was ignored (nohup) stays ignored, for it and for the jobs' '0 ' "$? $(cat err)"
 
-echo x | env --ignore-signal=PIPE,CHLD "$run" -j1 sh -c 'kill -s PIPE $$; exit 3' 2>err
+echo x | env --default-signal=PIPE --ignore-signal=CHLD "$run" -j1 sh -c 'kill -s PIPE $$; exit 3' 2>err
 same 'an ignored SIGCHLD loses no exit code, jobs have SIGPIPE as usual' 125 $?
+echo x | env --ignore-signal=PIPE "$run" -j1 sh -c 'kill -s PIPE $$; exit 3' 2>err
+same 'jobs have SIGPIPE ignored where it was' '123 pidring-run: x: exit code 3' "$? $(cat err)"
+
+# Messages into a full pipe that nobody reads: one job fails, the others sleep.
+mkfifo full
+exec 9<>full
+dd if=/dev/zero of=full bs=4096 oflag=nonblock 2>/dev/null
+for row in TERM:143 INT:130 HUP:129; do
+	signal=${row%:*}
+	rm -f jobs
+	seq 3 | env --default-signal=TERM,INT,HUP "$run" -j3 sh -c '[ $1 != 1 ] || echo $$ >failing
+		echo $$ >>jobs
+		[ $1 != 1 ] || exit 3
+		exec sleep 60' sh 2>&9 9>&- &
+	pid=$!
+	until_true has_lines jobs 3
+	until_true is_gone "$(cat failing)"
+	kill -s $signal $pid
+	ended $pid
+	same "SIG$signal while nobody reads the messages" ${row#*:} $status
+	until_true all_have_ended $(cat jobs)
+	same "SIG$signal while nobody reads the messages: no job is left" 0 $?
+done
+exec 9>&-
+
+# dd leaves its standard output non-blocking; the reader comes late.
+mkfifo slow
+exec 9<>slow
+dd if=/dev/null oflag=nonblock >&9 2>/dev/null
+seq -f "$(printf '%0300d' 0)%04g" 1000 >items
+timeout 60 "$run" -j4 false <items 2>&9 9>&- &
+pid=$!
+sleep 0.5
+cat <slow >err 9>&- &
+reader=$!
+exec 9>&-
+wait $pid
+same 'non-blocking standard error: exit status' 123 $?
+wait $reader
+same 'non-blocking standard error: no message is cut' 1000 \
+	"$(grep -c '^pidring-run: [0-9]\{304\}: exit code 1$' err)"
+same 'non-blocking standard error: there is nothing else' 1000 "$(wc -l <err)"
 
 mkfifo endless
 exec 9<>endless
