@@ -328,7 +328,8 @@ static int arm_queue(struct pidring *engine)
 	return 0;
 }
 
-/* Whether something has happened to a process that has not ended for all that: a tracer looks at it first. It is watched further. */
+/* Whether something has happened to a process that has not ended for all that: a tracer looks at it first. It
+ * is watched further. */
 static bool take_report(struct pidring *engine, struct watch_item *item)
 {
 	struct process_watch *watch = item->owner;

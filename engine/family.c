@@ -127,8 +127,8 @@ static void make_family(void)
 	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
-/* At load time, so that the fork handlers are registered before any of the host's, which may then call the library, and while
- * there is one thread. */
+/* At load time, so that the fork handlers are registered before any of the host's, which may then call the
+ * library, and while there is one thread. */
 static __attribute__((constructor)) void load(void)
 {
 	pthread_once(&once, make_family);

@@ -62,8 +62,9 @@ extern "C" {
  *
  * Threads. Any function may be called from any thread, unless its comment says otherwise; fetching events
  * of one engine is for one thread at a time. No lock is held across a wait. None of the functions may be
- * called from a signal handler; none is a cancellation point. Freeing an object that another thread is about to use is the
- * caller's error; freeing or closing one that another thread is already waiting for is not.
+ * called from a signal handler; none is a cancellation point. Freeing an object that another thread is
+ * about to use is the caller's error; freeing or closing one that another thread is already waiting for is
+ * not.
  *
  * Forks. After a fork() of the host's own, the copy keeps the objects but not the children: starting, joining
  * and testing an object that another process constructed fails with -ECHILD. An engine used in
@@ -298,8 +299,8 @@ struct pidring_options {
 	/* --- how it starts --- */
 
 	/* Program: start returns as soon as the child exists; whether the program could be run is told by
-	 * PIDRING_STARTED or PIDRING_START_FAILED. What is known before (a name that is not in PATH, a limit) is
-	 * still start's own error. */
+	 * PIDRING_STARTED or PIDRING_START_FAILED. What is known before (a name that is not in PATH, a
+	 * limit) is still start's own error. */
 	bool asynchronous;
 	/* Function: always libc's fork(), with its pthread_atfork handlers, also where clone3 would do. */
 	bool libc_fork;
@@ -332,9 +333,10 @@ struct pidring_options {
 	bool set_umask;   /* with `umask` */
 	mode_t umask;
 	/* The signal that the kernel sends to the child when this *process* ends in any way (which thread
-	 * started it does not matter, with one exception: it also comes when the main thread, having started the
-	 * child, leaves the others by pthread_exit). 0: SIGTERM for a daemon, none for others. PIDRING_NONE: none. The
-	 * kernel forgets it when the child runs a set-user-ID program or changes its credentials. */
+	 * started it does not matter, with one exception: it also comes when the main thread, having started
+	 * the child, leaves the others by pthread_exit). 0: SIGTERM for a daemon, none for others.
+	 * PIDRING_NONE: none. The kernel forgets it when the child runs a set-user-ID program or changes its
+	 * credentials. */
 	int death_signal;
 };
 

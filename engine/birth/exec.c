@@ -62,8 +62,8 @@ static int clone_vfork(struct birth_slot *slot, struct newborn *ret_newborn)
 }
 
 /*
- * The writing end must not have a number at which the child will place something else. The reading end does not block: a copy of
- * the writing end in a stranger must not hold up settle.
+ * The writing end must not have a number at which the child will place something else. The reading end does
+ * not block: a copy of the writing end in a stranger must not hold up settle.
  */
 static int open_report(const struct child_plan *plan, int ret_report[2])
 {

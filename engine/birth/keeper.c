@@ -20,8 +20,8 @@ static struct {
 	.changed = PTHREAD_COND_INITIALIZER,
 };
 
-/* The host's signals are not for this thread. But libc's own, 32 and 33, must come through: setuid() and its like wait until
- * every thread has answered them. */
+/* The host's signals are not for this thread. But libc's own, 32 and 33, must come through: setuid() and its
+ * like wait until every thread has answered them. */
 #define HOST_SIGNALS (SYS_ALL_SIGNALS & ~((sys_signal_set)3 << 31))
 
 static void *keep(void *unused)

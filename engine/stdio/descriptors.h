@@ -9,11 +9,12 @@
 #include <stdbool.h>
 
 /*
- * A child that shares its creator's table takes along what is below a number and leaves the rest, so descriptors to pass
- * must have low numbers. An engine keeps a few: /dev/null itself, and some that stand in for high ones during a start.
+ * A child that shares its creator's table takes along what is below a number and leaves the rest, so
+ * descriptors to pass must have low numbers. An engine keeps a few: /dev/null itself, and some that stand in
+ * for high ones during a start.
  *
- * A child looks at them in the shared table until it has left it, which may be after the engine was closed: so every start
- * under way holds a reference.
+ * A child looks at them in the shared table until it has left it, which may be after the engine was closed:
+ * so every start under way holds a reference.
  */
 struct low_descriptors {
 	unsigned references;

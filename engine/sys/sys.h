@@ -27,6 +27,8 @@ typedef uint64_t sys_signal_set;
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 8U
 #endif
+/* The ring's opcode, and the flags of its futex (a shared one, of 32 bits): 6.7, newer than liburing 2.3 */
+enum { SYS_RING_FUTEX_WAIT = 51, SYS_FUTEX2_32_BITS_SHARED = 2 };
 /* linux/close_range.h: 5.9 */
 #ifndef CLOSE_RANGE_UNSHARE
 #define CLOSE_RANGE_UNSHARE (1U << 1)

@@ -29,9 +29,6 @@ enum {
 	DEFERRED_BATCH = 20, /* so many completions run per io_uring_enter when one is waited for */
 };
 
-/* Newer than liburing 2.3: linux/io_uring.h and linux/futex.h of Linux 6.7. */
-enum { OPERATION_FUTEX_WAIT = 51, FUTEX2_32_BITS_SHARED = 2 };
-
 struct uring_watch {
 	struct watch base;
 	struct io_uring ring;
@@ -102,7 +99,7 @@ static int submit_item(struct uring_watch *self, struct watch_item *item)
 	} else if (item->descriptor >= 0) {
 		io_uring_prep_poll_add(sqe, item->descriptor, POLLIN);
 	} else {
-		io_uring_prep_rw(OPERATION_FUTEX_WAIT, sqe, FUTEX2_32_BITS_SHARED, item->word, 0, 1);
+		io_uring_prep_rw(SYS_RING_FUTEX_WAIT, sqe, SYS_FUTEX2_32_BITS_SHARED, item->word, 0, 1);
 		sqe->addr3 = UINT32_MAX; /* any wake-up */
 	}
 	io_uring_sqe_set_data(sqe, item);
@@ -112,7 +109,7 @@ static int submit_item(struct uring_watch *self, struct watch_item *item)
 static bool probe_futex(struct io_uring *ring)
 {
 	struct io_uring_probe *probe = io_uring_get_probe_ring(ring);
-	bool supported = probe && io_uring_opcode_supported(probe, OPERATION_FUTEX_WAIT);
+	bool supported = probe && io_uring_opcode_supported(probe, SYS_RING_FUTEX_WAIT);
 
 	io_uring_free_probe(probe);
 	return supported;
