@@ -24,8 +24,8 @@
 #include <unistd.h>
 
 enum {
-	SUBMISSIONS = 256,
-	COMPLETIONS = 4096,  /* more are kept by the kernel (IORING_FEAT_NODROP) */
+	SUBMISSIONS = 128,
+	COMPLETIONS = 1024,  /* more are kept by the kernel (IORING_FEAT_NODROP) */
 	DEFERRED_BATCH = 20, /* so many completions run per io_uring_enter when one is waited for */
 };
 
@@ -48,14 +48,33 @@ static struct uring_watch *of(struct watch *watch)
 	return (struct uring_watch *)watch;
 }
 
+/*
+ * For an ordinary user a ring counts as locked memory (RLIMIT_MEMLOCK), and the kernel gives that of closed rings back at its
+ * leisure: so a shortage may be over in a moment.
+ */
+static int queue_init(struct io_uring *ring)
+{
+	enum { ATTEMPTS = 100 };
+	const struct timespec between = { .tv_nsec = 1000 * 1000 };
+	int r = -ENOMEM;
+
+	for (int attempt = 0; attempt < ATTEMPTS && r == -ENOMEM; attempt++) {
+		struct io_uring_params parameters = {
+			.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+			         IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_CQSIZE,
+			.cq_entries = COMPLETIONS,
+		};
+
+		if (attempt > 0)
+			nanosleep(&between, NULL);
+		r = io_uring_queue_init_params(SUBMISSIONS, ring, &parameters);
+	}
+	return r;
+}
+
 static int setup_ring(struct uring_watch *self)
 {
-	struct io_uring_params parameters = {
-		.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
-		         IORING_SETUP_CQSIZE,
-		.cq_entries = COMPLETIONS,
-	};
-	int r = io_uring_queue_init_params(SUBMISSIONS, &self->ring, &parameters);
+	int r = queue_init(&self->ring);
 
 	if (r < 0)
 		return r;
@@ -133,7 +152,7 @@ static int uring_open(struct watch **ret_watch, int kick)
 		return r == -EINVAL ? -ENOSYS : r;
 	}
 	self->has_futex = probe_futex(&self->ring);
-	self->kick_item.armed = submit_item(self, &self->kick_item) == 0; /* the first of 256 */
+	self->kick_item.armed = submit_item(self, &self->kick_item) == 0; /* the first of many */
 	*ret_watch = &self->base;
 	return 0;
 }
