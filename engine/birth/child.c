@@ -191,7 +191,7 @@ static long lift(int source, int above)
 	return lifted;
 }
 
-static int highest_target(const struct child_plan *plan)
+int child_highest_target(const struct child_plan *plan)
 {
 	int highest = 2;
 
@@ -235,7 +235,7 @@ static long place_lifted(const struct child_plan *plan, int highest)
 
 static long stage_placements(struct child_plan *plan)
 {
-	int highest = highest_target(plan);
+	int highest = child_highest_target(plan);
 
 	if (!needs_no_lift(plan, highest))
 		return place_lifted(plan, highest);

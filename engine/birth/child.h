@@ -72,6 +72,9 @@ int child_prepare_function(struct child_plan *plan);
 /* The signals that this process ignores. */
 sys_signal_set child_find_ignored(void);
 
+/* The highest number at which the child will place something; at least 2. */
+int child_highest_target(const struct child_plan *plan);
+
 /* Whether the process of this pidfd has ended. */
 bool child_has_ended(int pidfd);
 

@@ -67,14 +67,9 @@ static int clone_vfork(struct birth_slot *slot, struct newborn *ret_newborn)
  */
 static int open_report(const struct child_plan *plan, int ret_report[2])
 {
-	int above = 3;
-
-	for (unsigned i = 0; i < plan->placement_count; i++)
-		if (plan->placements[i].target >= above)
-			above = plan->placements[i].target + 1;
 	if (pipe2(ret_report, O_CLOEXEC) < 0)
 		return -errno;
-	int lifted = fcntl(ret_report[1], F_DUPFD_CLOEXEC, above);
+	int lifted = fcntl(ret_report[1], F_DUPFD_CLOEXEC, child_highest_target(plan) + 1);
 	int r = lifted < 0 ? -errno : 0;
 	close(ret_report[1]);
 	ret_report[1] = lifted;
