@@ -8,6 +8,7 @@
 #include "pidring.h"
 #include "process.h"
 #include "stdio/descriptors.h"
+#include "timers.h"
 #include "watch/watch.h"
 
 struct pidring {
@@ -19,6 +20,8 @@ struct pidring {
 	struct low_descriptors *low;
 	uint64_t low_generation; /* the process that `low` was opened in */
 	int outstanding;
+	struct timers timers;
+	struct pidring_statistics statistics;
 
 	bool fetching;                   /* a thread is inside pidring_wait */
 	bool driven;                     /* pidring_fd was asked for: another loop looks at the watch */
@@ -43,6 +46,13 @@ void engine_count(struct pidring_process *process);
 void engine_watch(struct pidring_process *process, struct process_watch *watch);
 /* Whether the descriptor of the watch may be closed now. */
 bool engine_unwatch(struct pidring_process *process, struct process_watch *watch);
+/* Sets a timer of the process (INT64_MAX: unsets it); whoever waits is made to heed it. Nothing without an
+ * engine. */
+void engine_set_timer(struct pidring_process *process, struct timer *timer, int64_t moment);
+/* The earliest moment at which something is to be done for any process of this engine; INT64_MAX: none. */
+int64_t engine_next_timer(const struct pidring *engine);
+/* Does what is due. */
+void engine_run_timers(struct pidring *engine);
 /* Makes sure that `low` is this process's own. */
 int engine_own_low(struct pidring *engine);
 void engine_after_fork(struct pidring *engine);

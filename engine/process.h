@@ -8,6 +8,8 @@
 #include "options.h"
 #include "pidring.h"
 #include "stdio/descriptors.h"
+#include "stdio/ends.h"
+#include "timers.h"
 #include "watch/watch.h"
 
 #include <sys/queue.h>
@@ -78,12 +80,14 @@ struct pidring_process {
 	struct taken_descriptors taken;          /* with the slot */
 	struct low_descriptors *low;             /* during a start: what its child may still look at */
 	TAILQ_ENTRY(pidring_process) start_link; /* with `low` */
-	int authkey_memfd; /* with the slot, as its child takes it from the shared table; -1: none */
+	struct stream_ends ends; /* the child's: during a start; ours: until they are closed */
+	int authkey_memfd;       /* with the slot, as its child takes it from the shared table; -1: none */
 
 	struct pidring *engine; /* NULL: closed */
 	bool counted;           /* its end is still outstanding in the engine */
 	unsigned pending_events;
 	struct process_watch exit_watch, birth_watch;
+	struct timer deadline_timer, stop_timer, drain_timer;
 	TAILQ_ENTRY(pidring_process) engine_link, event_link;
 
 	struct process_list *listed_in; /* children, inherited, or NULL */

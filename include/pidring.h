@@ -4,10 +4,10 @@
  *
  * This header is the whole public interface. It is meant to be read from top to bottom:
  *
- *   1. conventions          5. stopping and asking      9. the exit function, finalizers, hooks
- *   2. the engine           6. the end of a process    10. ending a child from any depth
- *   3. options              7. names and attributes    11. odds and ends
- *   4. starting, joining    8. the family
+ *   1. conventions          5. stopping and asking      9. the family
+ *   2. the engine           6. input and output        10. the exit function, finalizers, hooks
+ *   3. options              7. the end of a process    11. ending a child from any depth
+ *   4. starting, joining    8. names and attributes    12. odds and ends
  *
  * A first program:
  *
@@ -34,6 +34,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/select.h> /* sigset_t, also with -std=c11 */
 #include <sys/types.h>
@@ -148,6 +149,10 @@ struct pidring_engine_options {
 	 * soft limit is raised if it is lower (programs that are started get the old one back); -EMFILE if
 	 * the hard limit forbids it. 0: leave the limit alone. */
 	uint64_t descriptors;
+
+	/* How many bytes of output of all its processes the engine may hold at a time, at least 128 KiB. What it
+	 * has no room for stays in the pipes. 0: 4 MiB. */
+	size_t output_memory;
 };
 
 /*
@@ -155,7 +160,7 @@ struct pidring_engine_options {
  * NULL. Takes at most eleven descriptors, all close-on-exec.
  *
  *   -EINVAL   ret_engine is NULL; options->size (see Conventions) or options->backend is wrong;
- *             PIDRING_BACKEND is neither "uring" nor "epoll", or PIDRING_CLONE neither "vfork" nor "fork"
+ *             options->output_memory is less than 128 KiB or more than 1 GiB; PIDRING_BACKEND is neither "uring" nor "epoll", or PIDRING_CLONE neither "vfork" nor "fork"
  *   -ENOSYS   the kernel has no pidfds (before Linux 5.4), or io_uring was insisted on and is not there
  *             (or lacks what Linux 6.1 brought)
  *   -EPERM    io_uring was insisted on and is forbidden here
@@ -186,12 +191,39 @@ enum pidring_event_type {
 	 * rest. PIDRING_EXITED (exit code 127 if the program or its interpreter was missing, else 126)
 	 * follows. */
 	PIDRING_START_FAILED = 3,
+	/* Output of a stream that goes to PIDRING_STREAM_PIPE or PIDRING_STREAM_TERMINAL: `length` bytes at
+	 * `data`, at least one. Output of one process comes in the order in which it was read. */
+	PIDRING_OUTPUT = 4,
+	/* No more output of this stream comes. Exactly once for each that goes to a pipe or terminal of a process
+	 * that was started. `code` is 0 at its end, -ECANCELED if it was closed because somebody (a grandchild)
+	 * still had it open when the drain time after the process's end was over, or else the negated errno of
+	 * reading. */
+	PIDRING_OUTPUT_ENDED = 5,
+	/* Of input that pidring_process_write could not take whole, all has been written by now. */
+	PIDRING_INPUT_DRAINED = 6,
+	/* Nobody reads the input any more, or the process has ended: `length` queued bytes were not written.
+	 * Exactly once for each process with an input pipe, unless pidring_process_close_input came first and
+	 * everything could be written. */
+	PIDRING_INPUT_CLOSED = 7,
+	/* The deadline has passed; the process is being stopped. */
+	PIDRING_DEADLINE_PASSED = 8,
+	/* With `report_stops`: a signal, `code`, has stopped the process; or it was continued. */
+	PIDRING_STOPPED = 9,
+	PIDRING_CONTINUED = 10,
 };
 
 struct pidring_event {
 	enum pidring_event_type type;
-	int code;     /* EXITED: the exit code, or -ENODATA if `unknown`; START_FAILED: -errno */
+	/* EXITED: the exit code, or -ENODATA if `unknown`; START_FAILED and OUTPUT_ENDED: see there; STOPPED: the
+	 * signal */
+	int code;
 	bool unknown; /* EXITED: somebody else reaped the child, and its code is lost */
+	bool last;    /* no event of this process comes after this one: it has ended, and so has its output */
+	int stream;   /* OUTPUT, OUTPUT_ENDED: STDOUT_FILENO (a terminal, too) or STDERR_FILENO */
+	/* OUTPUT: the engine's memory, which stays as it is until the next pidring_wait of this engine, or its close
+	 * (also if the process is freed). No NUL follows. */
+	const char *data;
+	size_t length;                   /* OUTPUT, INPUT_CLOSED */
 	struct pidring_process *process; /* the object, still the caller's to close and free */
 	void *user_data;                 /* the process's user data */
 };
@@ -231,8 +263,8 @@ PIDRING_PUBLIC int pidring_wait_interruptible(struct pidring *engine, struct pid
  */
 PIDRING_PUBLIC int pidring_fd(struct pidring *engine);
 
-/* How many PIDRING_EXITED events are still to come from this engine: 0 means that waiting is pointless unless
- * something is started. */
+/* How many processes of this engine still have an event to come, their end or that of their output: 0 means
+ * that waiting is pointless unless something is started. */
 PIDRING_PUBLIC int pidring_outstanding(struct pidring *engine);
 
 /* The paths that this engine takes here. */
@@ -245,6 +277,10 @@ struct pidring_features {
 	bool clear_signal_handlers;        /* CLONE_CLEAR_SIGHAND: else each is reset */
 	bool futex_wait;       /* the ring waits for asynchronous starts; else they are looked at by timer */
 	bool exit_information; /* PIDFD_GET_INFO tells the code of a child reaped by somebody else */
+	bool multishot_read;   /* the ring reads pipes by itself (Linux 6.7); else each read is a call */
+	bool silent_write; /* RWF_NOSIGNAL (Linux 6.18); else SIGPIPE is held back and taken around a write */
+	bool group_signal; /* PIDFD_SIGNAL_PROCESS_GROUP (Linux 6.9); else a group is signalled by number */
+	bool stop_wait; /* the ring waits for stops and continues (Linux 6.7); else they are looked for by timer */
 };
 
 /*
@@ -253,6 +289,24 @@ struct pidring_features {
  *   -EINVAL   ret_features is NULL or its size is too small
  */
 PIDRING_PUBLIC int pidring_features(struct pidring *engine, struct pidring_features *ret_features);
+
+/* What an engine has done since it was opened (in the copy of a fork: since then). */
+struct pidring_statistics {
+	size_t size;               /* set by the caller: sizeof(struct pidring_statistics) */
+	uint64_t output_bytes;     /* read from pipes and terminals */
+	uint64_t ring_reads;       /* pieces of output that the ring read by itself */
+	uint64_t call_reads;       /* pieces of output read by a system call each */
+	uint64_t buffer_shortages; /* how often a stream had to wait for room (output_memory) */
+	uint64_t input_bytes;      /* written to pipes and terminals */
+	uint64_t input_writes;     /* by so many system calls */
+};
+
+/*
+ * Fills *ret_statistics, as much of it as its `size` has room for.
+ *
+ *   -EINVAL   ret_statistics is NULL or its size is too small
+ */
+PIDRING_PUBLIC int pidring_statistics(struct pidring *engine, struct pidring_statistics *ret_statistics);
 
 /*
  * 3. Options of a process
@@ -271,6 +325,40 @@ enum pidring_stream {
 	PIDRING_STREAM_NULL = 2,       /* /dev/null */
 	PIDRING_STREAM_DESCRIPTOR = 3, /* the descriptor beside it, which stays the caller's and must stay
 	                                * open until the start is known to have worked or failed */
+	PIDRING_STREAM_PATH = 4,       /* the file beside it, opened by start */
+	PIDRING_STREAM_FILE = 5,       /* the FILE beside it, flushed by start; otherwise as DESCRIPTOR */
+	PIDRING_STREAM_PIPE = 6,       /* a pipe to the engine: output comes as events, input goes by
+	                                * pidring_process_write */
+	PIDRING_STREAM_RAW_PIPE =
+		7,                 /* a pipe whose other end is for the caller: pidring_process_take_stream */
+	PIDRING_STREAM_STDOUT = 8, /* stderr only: where stdout goes */
+	PIDRING_STREAM_MEMORY = 9, /* stdout and stderr: a memfd, to be read with pidring_process_stream */
+	PIDRING_STREAM_TERMINAL =
+		10, /* a pseudo-terminal, the same for all streams that say so. The child leads a
+	                                * new session and has it as its controlling terminal; the other end is the
+	                                * engine's, as with PIPE (its output is told as that of stdout, or of stderr if only that
+	                                * goes there) */
+};
+
+/* A file for a stream. Opened by start in the calling thread, from its working directory (a FIFO blocks it until
+ * its other end is there). */
+struct pidring_path {
+	const char *name;
+	int flags;   /* as for open(2); 0: O_RDONLY for stdin, else O_WRONLY | O_CREAT | O_TRUNC */
+	mode_t mode; /* of a new file, less the caller's umask; 0: 0666 */
+};
+
+/* A descriptor that the child gets beside the standard streams. It stays the caller's, and must stay open until
+ * the start is known to have worked or failed. */
+struct pidring_descriptor {
+	int source; /* here */
+	int target; /* in the child, at least 3; 0: the same number */
+};
+
+/* One step of stopping a process. */
+struct pidring_stop_step {
+	int signal_number; /* 0: none, only the wait */
+	int64_t wait;      /* nanoseconds until the next step, if it has not ended by then */
 };
 
 struct pidring_options {
@@ -316,9 +404,19 @@ struct pidring_options {
 	/* The standard streams. */
 	enum pidring_stream stdin_to, stdout_to, stderr_to;
 	int stdin_descriptor, stdout_descriptor, stderr_descriptor;
+	struct pidring_path stdin_path, stdout_path, stderr_path;
+	FILE *stdin_file, *stdout_file, *stderr_file;
+	/* The size of a terminal; 0: 24 rows, 80 columns. */
+	unsigned short terminal_rows, terminal_columns;
+	/* Other descriptors. Any numbers may be exchanged. */
+	const struct pidring_descriptor *descriptors;
+	size_t descriptor_count;
 	/* Program: leave all other descriptors that are not close-on-exec open; the default closes everything
 	 * above 2. The cost then grows with the number of open descriptors. */
 	bool keep_descriptors;
+	/* Function: close everything above 2 that `descriptors` does not name; the default leaves all open, but
+	 * for what is the engine's own. */
+	bool close_descriptors;
 	/* Program: keep the signal mask and the ignored signals of the starting thread; the default is an
 	 * empty mask and every disposition SIG_DFL. */
 	bool keep_signals;
@@ -338,6 +436,28 @@ struct pidring_options {
 	 * PIDRING_NONE: none. The kernel forgets it when the child runs a set-user-ID program or changes its
 	 * credentials. */
 	int death_signal;
+
+	/* --- what is told of it, and its end --- */
+
+	/* How many bytes pidring_process_write queues at most; 0: 1 MiB. */
+	size_t input_limit;
+	/* How long output is read, after the process has ended, from somebody else who still has it open. What was
+	 * written before that moment is read in any case. 0: one second; PIDRING_NONE: no longer;
+	 * PIDRING_FOREVER. */
+	int64_t drain;
+	/* Nanoseconds after the start; when they are over the process is stopped as by pidring_process_stop. 0:
+	 * none. */
+	int64_t deadline;
+	/* How it is stopped; none: SIGTERM, SIGCONT, 5 s, SIGKILL. */
+	const struct pidring_stop_step *stop_steps;
+	size_t stop_step_count;
+	/* The signals of stopping go to its whole process group, also when it itself has ended already. Needs
+	 * new_group, new_session or a terminal. */
+	bool stop_group;
+	/* PIDRING_STOPPED and PIDRING_CONTINUED are told. */
+	bool report_stops;
+	/* Program: PIDRING_STARTED is told also if the start was not asynchronous. */
+	bool report_exec;
 };
 
 /*
@@ -409,10 +529,11 @@ enum pidring_step {
 	PIDRING_STEP_LIMIT = 8,             /* giving the old descriptor limit back */
 	PIDRING_STEP_DEATH_SIGNAL = 9,      /* prctl(PR_SET_PDEATHSIG) */
 	PIDRING_STEP_DESCRIPTORS = 10,      /* closing or placing descriptors */
-	PIDRING_STEP_STREAM = 11,           /* /dev/null */
+	PIDRING_STEP_STREAM = 11,           /* opening or placing a stream or a passed descriptor */
 	PIDRING_STEP_SIGNALS = 12,          /* dispositions or mask */
 	PIDRING_STEP_EXEC = 13,             /* execve */
 	PIDRING_STEP_INTERPRETER = 14, /* execve: the file is there, its interpreter (#! or ELF) is not */
+	PIDRING_STEP_TERMINAL = 15,    /* taking the controlling terminal */
 };
 
 struct pidring_failure {
@@ -509,6 +630,51 @@ PIDRING_PUBLIC int pidring_process_terminate(struct pidring_process *process);
 PIDRING_PUBLIC int pidring_process_kill(struct pidring_process *process);
 
 /*
+ * Sends a signal to the process group that the process leads (`new_group`, `new_session`, a terminal), also when
+ * the process itself has ended, as long as the object is not closed. Never reaches a stranger: where the kernel
+ * cannot signal a group by pidfd (before Linux 6.9) only as long as the leader has not been reaped.
+ *
+ *   -EBADF    closed
+ *   -ESRCH    not started, or nobody is left in the group
+ *   -EPERM    it leads no group of its own; or not allowed to signal any of its members
+ *   -ECHILD   another process constructed it
+ *   -EINVAL   no such signal
+ */
+PIDRING_PUBLIC int pidring_process_signal_group(struct pidring_process *process, int signal_number);
+
+/* How pidring_process_stop goes about it. */
+struct pidring_stop_options {
+	size_t size; /* sizeof(struct pidring_stop_options) */
+	const struct pidring_stop_step *steps;
+	size_t step_count; /* 0: as the options of the process say */
+	bool group;        /* as `stop_group`; also on if that is */
+};
+
+/*
+ * Begins to stop the process: sends the first signal at once and returns; the others follow, each after its
+ * wait, until the process has ended (with `group`: until nobody is left in its group), whenever somebody is
+ * inside pidring_wait or a join of a process of this engine, or drives it by pidring_fd. A stop that is under way
+ * is replaced. `options` may be NULL. 0 also if the process has ended.
+ *
+ *   -EBADF      closed
+ *   -ESRCH      not started, or the current process
+ *   -ECHILD     another process constructed it
+ *   -ESHUTDOWN  its engine was closed
+ *   -EPERM      the parent process; not allowed to signal it; `group`, but it leads none
+ *   -EINVAL     options->size, a signal, or a negative wait
+ *   -ENOMEM
+ */
+PIDRING_PUBLIC int pidring_process_stop(struct pidring_process *process,
+                                        const struct pidring_stop_options *options);
+
+/*
+ * Moves the deadline of a process that runs: `timeout` nanoseconds from now, PIDRING_FOREVER: none.
+ *
+ *   -EBADF, -ESRCH, -ECHILD, -ESHUTDOWN, -ENOMEM   as pidring_process_stop
+ */
+PIDRING_PUBLIC int pidring_process_set_deadline(struct pidring_process *process, int64_t timeout);
+
+/*
  * 1: it runs (a zombie does not); 0: it has ended, or was not started. The current process is alive. Reaps
  * what has ended.
  *
@@ -553,7 +719,88 @@ PIDRING_PUBLIC int pidring_process_close(struct pidring_process *process);
 PIDRING_PUBLIC void pidring_process_free(struct pidring_process *process);
 
 /*
- * 6. The end of a process
+ * 6. Input and output
+ * ===================
+ *
+ * Streams that go to PIDRING_STREAM_PIPE are read and written by the engine, while somebody is inside
+ * pidring_wait (or drives it by pidring_fd): a process that writes more than a pipe holds waits for that, so a
+ * join without it may last for ever. Output comes as events; nothing is read that no event is asked for, so
+ * memory is bounded whatever the processes do. The end of a process does not wait for the end of its output: a
+ * grandchild may still have it open. The event that says `last` is the moment to free the object; to free it
+ * earlier closes its pipes. In the copy of a fork there are no streams of the original's processes.
+ */
+
+/*
+ * Queues bytes for the process's stdin (a pipe or terminal) and writes as many of them at once as the pipe takes;
+ * never blocks, never raises SIGPIPE. The bytes are copied. Returns how many were taken: fewer than `length` if
+ * the queue is full (`input_limit`), and then PIDRING_INPUT_DRAINED comes when it is empty. May be called before
+ * the start. 0 if `length` is 0.
+ *
+ *   -EAGAIN     the queue is full; PIDRING_INPUT_DRAINED comes when it is empty
+ *   -EPIPE      nobody reads it any more, the process has ended, or pidring_process_close_input was called
+ *   -ENOTCONN   stdin goes neither to a pipe nor to a terminal
+ *   -EINVAL     data is NULL but length is not 0
+ *   -EBADF      closed
+ *   -ECHILD     another process constructed it
+ *   -ESHUTDOWN  its engine was closed
+ *   -ENOMEM
+ */
+PIDRING_PUBLIC ssize_t pidring_process_write(struct pidring_process *process, const void *data,
+                                             size_t length);
+
+/*
+ * Closes the process's stdin when all that is queued has been written. On a terminal: types its end-of-file
+ * character (twice if the last line is not complete), which means something only to those who read lines. 0
+ * also if it is closed already.
+ *
+ *   -ENOTCONN, -EBADF, -ECHILD, -ESHUTDOWN, -ENOMEM   as pidring_process_write
+ */
+PIDRING_PUBLIC int pidring_process_close_input(struct pidring_process *process);
+
+/* How many bytes are queued for stdin and not written yet. -ENOTCONN, -EBADF, -ECHILD as pidring_process_write. */
+PIDRING_PUBLIC ssize_t pidring_process_queued_input(struct pidring_process *process);
+
+/*
+ * Output of this process is not read until pidring_process_resume: it waits when its pipes are full. What was
+ * read before still arrives. The drain time does not run meanwhile.
+ *
+ *   -ENOTCONN   neither stdout nor stderr goes to a pipe or terminal
+ *   -EBADF, -ECHILD, -ESHUTDOWN   as pidring_process_write
+ */
+PIDRING_PUBLIC int pidring_process_pause(struct pidring_process *process);
+/* Reads on; as pidring_process_pause. */
+PIDRING_PUBLIC int pidring_process_resume(struct pidring_process *process);
+
+/*
+ * The descriptor at this end of a stream (STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO) that goes to
+ * PIDRING_STREAM_RAW_PIPE, _MEMORY or _TERMINAL. It belongs to the object and is closed with it. A memfd holds
+ * what was written, from offset 0: fstat(2), pread(2) or mmap(2) it, the position is the child's. What is read from
+ * a terminal is lost to the engine: use it to ask, not to read.
+ *
+ *   -ENOTCONN   the stream goes elsewhere, or was taken
+ *   -ESRCH      not started
+ *   -EINVAL     there is no such stream
+ *   -EBADF      closed
+ *   -ECHILD     another process constructed it
+ */
+PIDRING_PUBLIC int pidring_process_stream(struct pidring_process *process, int stream);
+
+/* The same for PIDRING_STREAM_RAW_PIPE and _MEMORY, and it is the caller's from now on: close-on-exec, blocking.
+ * Errors as pidring_process_stream. */
+PIDRING_PUBLIC int pidring_process_take_stream(struct pidring_process *process, int stream);
+
+/*
+ * Tells the process's terminal its new size; its foreground group gets SIGWINCH.
+ *
+ *   -ENOTCONN   it has no terminal of ours
+ *   -ESRCH, -EBADF, -ECHILD   as pidring_process_stream
+ *   -EINVAL     rows or columns is 0
+ */
+PIDRING_PUBLIC int pidring_process_resize(struct pidring_process *process, unsigned short rows,
+                                          unsigned short columns);
+
+/*
+ * 7. The end of a process
  * =======================
  */
 
@@ -587,11 +834,13 @@ struct pidring_exit_record {
 	int code;        /* as pidring_process_exit_code */
 	int wait_status; /* as waitpid(2) gives it, for WIFEXITED and its kin */
 	bool core_dumped;
-	bool usage_known;    /* `usage` means something: only if reaped here */
-	struct rusage usage; /* of the process and those of its children that it waited for */
-	int64_t start_time;  /* CLOCK_MONOTONIC nanoseconds just before the child was created */
-	int64_t end_time;    /* the same when its end was noticed here (the kernel does not keep the moment
+	bool usage_known;     /* `usage` means something: only if reaped here */
+	struct rusage usage;  /* of the process and those of its children that it waited for */
+	int64_t start_time;   /* CLOCK_MONOTONIC nanoseconds just before the child was created */
+	int64_t end_time;     /* the same when its end was noticed here (the kernel does not keep the moment
 	                        itself) */
+	bool deadline_passed; /* before its end */
+	int stop_signal;      /* the last that stopping it has sent; 0: none */
 };
 
 /*
@@ -604,8 +853,52 @@ struct pidring_exit_record {
 PIDRING_PUBLIC int pidring_process_exit_record(struct pidring_process *process,
                                                struct pidring_exit_record *ret_record);
 
+/* How pidring_capture goes about it. */
+struct pidring_capture_options {
+	size_t size;       /* sizeof(struct pidring_capture_options) */
+	const void *input; /* for its stdin; NULL: /dev/null, unless the process's options say otherwise */
+	size_t input_length;
+	size_t limit;       /* the most bytes that are kept of each stream; 0: no limit */
+	bool stop_at_limit; /* the process is stopped then; otherwise the rest is read and dropped */
+	bool together;      /* stderr goes into stdout */
+};
+
+/* One stream that was captured. */
+struct pidring_captured_stream {
+	char *data; /* a NUL follows; never NULL */
+	size_t length;
+	bool truncated; /* there was more than the limit */
+	bool cut;       /* somebody still had it open when the drain time was over */
+};
+
+struct pidring_captured {
+	size_t size; /* set by the caller: sizeof(struct pidring_captured) */
+	struct pidring_captured_stream output, error;
+	size_t unwritten; /* bytes of the input that the process did not take */
+	struct pidring_exit_record record;
+};
+
 /*
- * 7. Names and attributes
+ * The simple call: starts the program (or function) of `options`, feeds it, collects its stdout and stderr, and
+ * returns when it has ended and its output is complete, with the exit record. stdout and stderr are
+ * captured unless `options` sends them elsewhere. The deadline of `options` is heeded, and stops it. Any amount
+ * goes in both directions. `capture` may be NULL. Other engines are not touched; any thread may call it.
+ * *ret_captured is to be released by pidring_captured_release, and is written whenever the process could be started.
+ *
+ *   -EINVAL     ret_captured is NULL, a size is wrong, input is NULL but its length is not 0, or
+ *               an option that makes no sense here: asynchronous, stdin_to with an input
+ *   -ENOMEM     there was no memory for the output: the process was stopped
+ *   others      as pidring_open, pidring_process_new and pidring_process_start
+ */
+PIDRING_PUBLIC int pidring_capture(struct pidring_captured *ret_captured,
+                                   const struct pidring_options *options,
+                                   const struct pidring_capture_options *capture);
+
+/* Frees what it holds; all zero afterwards but for its size. NULL is allowed. */
+PIDRING_PUBLIC void pidring_captured_release(struct pidring_captured *captured);
+
+/*
+ * 8. Names and attributes
  * =======================
  *
  * Texts are copied into the caller's buffer as snprintf does: at most `size` bytes with the final NUL, and
@@ -675,7 +968,7 @@ PIDRING_PUBLIC void *pidring_process_user_data(struct pidring_process *process);
 PIDRING_PUBLIC int pidring_process_set_user_data(struct pidring_process *process, void *user_data);
 
 /*
- * 8. The family
+ * 9. The family
  * =============
  */
 
@@ -704,8 +997,8 @@ PIDRING_PUBLIC int pidring_drop_inherited(void);
 PIDRING_PUBLIC size_t pidring_live_objects(void);
 
 /*
- * 9. The exit function, finalizers, hooks
- * =======================================
+ * 10. The exit function, finalizers, hooks
+ * ========================================
  *
  * The exit function runs once in a process: in a function target's process when the target is done, in a main
  * process from atexit() (registered when the library is first used), not after _exit() or death by a signal.
@@ -744,7 +1037,7 @@ PIDRING_PUBLIC int pidring_is_exiting(void);
 PIDRING_PUBLIC int pidring_set_log(void (*function)(void *argument, const char *line), void *argument);
 
 /*
- * 10. Ending a child from any depth
+ * 11. Ending a child from any depth
  * =================================
  *
  * In a function target's process these end it as if the target had returned: exit function, then the message,
@@ -761,7 +1054,7 @@ PIDRING_PUBLIC PIDRING_NORETURN void pidring_exit_message(const char *text);
 PIDRING_PUBLIC PIDRING_NORETURN void pidring_fail(const char *text);
 
 /*
- * 11. For __attribute__((cleanup))
+ * 12. For __attribute__((cleanup))
  * ================================
  */
 

@@ -56,6 +56,9 @@ struct watch_interruption {
  * -EINTR after a signal. `interruption` is NULL if a signal is no reason: then it may go unreported. */
 int watch_wait(struct watch *watch, struct watch_item **ret_items, size_t capacity, int64_t timeout,
                const struct watch_interruption *interruption);
+/* From `moment` (CLOCK_MONOTONIC nanoseconds; INT64_MAX: never) on, watch_wait returns at once, and the descriptor
+ * below is readable. */
+void watch_set_alarm(struct watch *watch, int64_t moment);
 /* Makes the present or the next watch_wait return. Any thread. */
 void watch_kick(struct watch *watch);
 /* A descriptor that is readable when watch_wait would not block. */
