@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The engine: open, close, the event queue, pidring_fd, pidring_wait. */
+/* The engine: open, close, what it watches, pidring_fd, pidring_wait. */
 #include "engine.h"
 
 #include "clock.h"
 #include "explain.h"
+#include "input.h"
+#include "output.h"
+#include "stops.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -87,7 +90,7 @@ static int raise_limit(uint64_t wanted)
 
 static int open_watch(struct pidring *engine)
 {
-	int r = watch_open(&engine->watch, engine->backend);
+	int r = watch_open(&engine->watch, engine->backend, engine->output_memory);
 
 	if (r < 0)
 		return explain(r, "no %s for an engine: %s",
@@ -98,9 +101,12 @@ static int open_watch(struct pidring *engine)
 	return 0;
 }
 
+enum { DEFAULT_OUTPUT_MEMORY = 4 * 1024 * 1024 };
+
 static int set_up(struct pidring *engine, const struct pidring_engine_options *options)
 {
 	engine->backend = options->backend;
+	engine->output_memory = options->output_memory ? options->output_memory : DEFAULT_OUTPUT_MEMORY;
 	int r = choose_backend(&engine->backend);
 	if (r < 0)
 		return r;
@@ -136,6 +142,7 @@ int pidring_open(struct pidring **ret_engine, const struct pidring_engine_option
 	TAILQ_INIT(&engine->queue);
 	TAILQ_INIT(&engine->members);
 	TAILQ_INIT(&engine->events);
+	STAILQ_INIT(&engine->delivered);
 	r = set_up(engine, &read);
 	if (r < 0) {
 		low_descriptors_unreference(engine->low);
@@ -149,24 +156,31 @@ int pidring_open(struct pidring **ret_engine, const struct pidring_engine_option
 	return 0;
 }
 
-/* What the kernel still holds of this watch goes with the engine. */
-static void let_go(struct process_watch *watch)
+static void let_go(struct process_watch *watch);
+
+static void drop_streams(struct pidring_process *process)
 {
-	if (!watch->item.armed)
-		return;
-	watch->item.armed = false;
-	process_unreference(watch->process);
+	output_drop(process);
+	input_drop(process);
+	stops_drop(process);
 }
 
 static void detach(struct pidring_process *process)
 {
+	struct process_watch *watch;
+
 	process->references++;
-	engine_unwatch(process, &process->exit_watch);
-	engine_unwatch(process, &process->birth_watch);
-	let_go(&process->exit_watch);
-	let_go(&process->birth_watch);
+	drop_streams(process);
+	/* What the kernel still holds goes with the engine. */
+	SLIST_FOREACH(watch, &process->watches, link)
+	{
+		engine_unwatch(process, watch);
+		watch->armed = watch->item.armed = false;
+		let_go(watch);
+	}
 	/* What only waited for the watch to let go of it. */
 	process_settle(process);
+	drop_streams(process);
 	engine_remove(process);
 	process_unreference(process);
 }
@@ -214,6 +228,8 @@ void engine_after_fork(struct pidring *engine)
 	TAILQ_INIT(&engine->queue);
 	TAILQ_INIT(&engine->members);
 	TAILQ_INIT(&engine->events);
+	/* Still there to be read, until the abandoned watch is freed. */
+	STAILQ_INIT(&engine->delivered);
 }
 
 void engine_become(struct pidring *engine, int parent_pidfd)
@@ -222,26 +238,12 @@ void engine_become(struct pidring *engine, int parent_pidfd)
 		low_descriptors_close(engine->low, parent_pidfd);
 }
 
-/* --- members and events --- */
+/* --- members --- */
 
 void engine_add(struct pidring *engine, struct pidring_process *process)
 {
 	process->engine = engine;
 	TAILQ_INSERT_TAIL(&engine->members, process, engine_link);
-}
-
-void engine_drop_events(struct pidring_process *process)
-{
-	struct pidring *engine = process->engine;
-
-	if (!engine)
-		return;
-	if (process->pending_events)
-		TAILQ_REMOVE(&engine->events, process, event_link);
-	process->pending_events = 0;
-	if (process->counted)
-		engine->outstanding--;
-	process->counted = false;
 }
 
 void engine_remove(struct pidring_process *process)
@@ -254,7 +256,7 @@ void engine_remove(struct pidring_process *process)
 }
 
 /* Whoever waits, in here or in another loop, is made to come by. */
-static void kick(struct pidring *engine)
+void engine_kick(struct pidring *engine)
 {
 	if (engine->kicked || !engine->watch || (!engine->fetching && !engine->driven))
 		return;
@@ -262,68 +264,104 @@ static void kick(struct pidring *engine)
 	watch_kick(engine->watch);
 }
 
-void engine_push(struct pidring_process *process, unsigned events)
-{
-	struct pidring *engine = process->engine;
+/* --- watches --- */
 
-	if (!engine || !process->has_handle || process->closed)
-		return;
-	if (!process->pending_events)
-		TAILQ_INSERT_TAIL(&engine->events, process, event_link);
-	process->pending_events |= events;
-	kick(engine);
+static void hold(struct process_watch *watch)
+{
+	if (!watch->held)
+		watch->process->references++;
+	watch->held = true;
 }
 
-void engine_count(struct pidring_process *process)
+/* The process may be gone after this. */
+static void let_go(struct process_watch *watch)
 {
-	if (!process->has_handle)
+	if (!watch->held || watch->queued || watch->armed)
 		return;
-	process->counted = true;
-	process->engine->outstanding++;
+	watch->held = false;
+	process_unreference(watch->process);
+}
+
+static void enqueue(struct pidring *engine, struct process_watch *watch)
+{
+	if (watch->queued)
+		return;
+	watch->queued = true;
+	TAILQ_INSERT_TAIL(&engine->queue, watch, queue_link);
+}
+
+static void dequeue(struct pidring *engine, struct process_watch *watch)
+{
+	if (watch->queued)
+		TAILQ_REMOVE(&engine->queue, watch, queue_link);
+	watch->queued = false;
 }
 
 void engine_watch(struct pidring_process *process, struct process_watch *watch)
 {
-	watch->queued = true;
-	process->references++;
-	TAILQ_INSERT_TAIL(&process->engine->queue, watch, queue_link);
-	kick(process->engine);
+	watch->wanted = true;
+	hold(watch);
+	enqueue(process->engine, watch);
+	engine_kick(process->engine);
 }
 
 bool engine_unwatch(struct pidring_process *process, struct process_watch *watch)
 {
 	struct pidring *engine = process->engine;
 
+	watch->wanted = false;
 	if (!engine)
 		return true;
-	if (watch->queued) {
-		watch->queued = false;
-		TAILQ_REMOVE(&engine->queue, watch, queue_link);
-		process_unreference(process);
-		return true;
-	}
-	if (!watch->item.armed)
-		return true;
-	/* The watch is the fetching thread's. What is over will be reported to it at once. */
-	if (engine->fetching)
+	/* An item that is armed is the fetching thread's. */
+	if (watch->armed && engine->fetching) {
+		enqueue(engine, watch);
+		engine_kick(engine);
 		return false;
-	if (watch_disarm(engine->watch, &watch->item))
-		process_unreference(process);
+	}
+	dequeue(engine, watch);
+	if (watch->item.armed && !watch->item.forgotten && watch_disarm(engine->watch, &watch->item))
+		watch->armed = false;
+	let_go(watch);
 	return true;
 }
 
 /* --- waiting --- */
 
-static int arm_queue(struct pidring *engine)
+/* Makes it what it is wanted to be. */
+static int see_to(struct pidring *engine, struct process_watch *watch)
+{
+	struct watch_item *item = &watch->item;
+	int r = 0;
+
+	/* It will be reported first, and then wanted again. */
+	if (watch->armed && (!item->armed || item->forgotten))
+		return 0;
+	item->events = watch->events;
+	if (watch->wanted)
+		r = watch->armed ? watch_change(engine->watch, item) : watch_arm(engine->watch, item);
+	else if (watch->armed)
+		watch_disarm(engine->watch, item);
+	watch->armed = item->armed;
+	return r;
+}
+
+static int see_to_queue(struct pidring *engine)
 {
 	while (!TAILQ_EMPTY(&engine->queue)) {
 		struct process_watch *watch = TAILQ_FIRST(&engine->queue);
-		watch->item.owner = watch;
-		int r = watch_arm(engine->watch, &watch->item);
+		int r = see_to(engine, watch);
+
 		if (r < 0)
 			return r;
-		TAILQ_REMOVE(&engine->queue, watch, queue_link);
-		watch->queued = false;
+		dequeue(engine, watch);
+		if (!watch->armed) {
+			/* What was disarmed at once is not reported, but somebody waits for it. */
+			struct pidring_process *process = watch->process;
+			process->references++;
+			watch->reported(watch);
+			let_go(watch);
+			process_unreference(process);
+		}
 	}
 	return 0;
 }
@@ -336,49 +374,15 @@ static bool take_report(struct pidring *engine, struct watch_item *item)
 	struct pidring_process *process = watch->process;
 	bool is_exit = watch == &process->exit_watch;
 
-	watch->reported(process);
+	process->references++;
+	watch->armed = item->armed;
+	watch->reported(watch);
 	bool held_back = is_exit && process->state == PROCESS_STARTED && process->engine == engine;
 	if (held_back)
 		engine_watch(process, watch);
+	let_go(watch);
 	process_unreference(process);
 	return held_back;
-}
-
-static void take_event(struct pidring_process *process, unsigned bit, struct pidring_event *ret_event)
-{
-	*ret_event = (struct pidring_event){ .process = process, .user_data = process->user_data };
-	process->pending_events &= ~bit;
-	switch (bit) {
-	case EVENT_STARTED:
-		ret_event->type = PIDRING_STARTED;
-		break;
-	case EVENT_START_FAILED:
-		ret_event->type = PIDRING_START_FAILED;
-		ret_event->code = -process->failure.error;
-		break;
-	default:
-		ret_event->type = PIDRING_EXITED;
-		ret_event->unknown = !process->record.known;
-		ret_event->code = process->record.known ? process->record.code : -ENODATA;
-		process->counted = false;
-		process->engine->outstanding--;
-	}
-}
-
-static size_t take_events(struct pidring *engine, struct pidring_event *events, size_t capacity)
-{
-	size_t count = 0;
-
-	while (count < capacity && !TAILQ_EMPTY(&engine->events)) {
-		struct pidring_process *process = TAILQ_FIRST(&engine->events);
-		unsigned bit = process->pending_events &
-		               -process->pending_events; /* the lowest: the order of the bits */
-
-		take_event(process, bit, &events[count++]);
-		if (!process->pending_events)
-			TAILQ_REMOVE(&engine->events, process, event_link);
-	}
-	return count;
 }
 
 enum { BATCH = 256 };
@@ -397,7 +401,7 @@ static void rest(struct pidring *engine)
 static int look(struct pidring *engine, int64_t timeout, const struct watch_interruption *interruption)
 {
 	struct watch_item *items[BATCH];
-	int unarmed = arm_queue(engine);
+	int unarmed = see_to_queue(engine);
 
 	/* What cannot be armed must not hold up the rest. */
 	if (unarmed < 0)
@@ -409,9 +413,7 @@ static int look(struct pidring *engine, int64_t timeout, const struct watch_inte
 	engine->fetching = false;
 	/* A kick that has not been taken leaves its mark on the descriptor. */
 	engine->kicked = false;
-	/* All of them first: one report may release what another of the same process was armed for. */
-	for (int i = 0; i < r; i++)
-		items[i]->armed = false;
+	engine->counts = watch_counts(engine->watch);
 	bool held_back = false;
 	for (int i = 0; i < r; i++)
 		held_back |= take_report(engine, items[i]);
@@ -436,7 +438,9 @@ static int fetch(struct pidring *engine, struct pidring_event *events, size_t ca
 	if (r < 0)
 		return r;
 	for (;;) {
-		size_t count = take_events(engine, events, capacity);
+		/* What the last call handed out, or nobody will fetch. */
+		engine_release_delivered(engine);
+		size_t count = engine_take_events(engine, events, capacity);
 		if (count > 0)
 			return (int)count;
 		int64_t remaining = clock_remaining(deadline);
@@ -460,7 +464,7 @@ static int fetch_and_kick(struct pidring *engine, struct pidring_event *events, 
 	if (engine->driven && engine->watch && watch_wants_look(engine->watch))
 		unfinished = true;
 	if (r != -EBUSY && unfinished)
-		kick(engine);
+		engine_kick(engine);
 	family_leave();
 	return r;
 }
@@ -511,7 +515,7 @@ int pidring_fd(struct pidring *engine)
 		engine->kicked = false;
 		/* What was started before must be armed by somebody, and the watch may have to prepare for
 		 * the other loop. */
-		kick(engine);
+		engine_kick(engine);
 	}
 	family_leave();
 	return r;
@@ -547,6 +551,7 @@ int pidring_features(struct pidring *engine, struct pidring_features *ret_featur
 	family_enter();
 	int r = engine->watch ? 0 : open_watch(engine);
 	if (r == 0) {
+		struct watch_abilities abilities = watch_abilities(engine->watch);
 		struct pidring_features features = {
 			.backend = watch_backend(engine->watch),
 			.program_birth = engine->paths.program,
@@ -554,11 +559,30 @@ int pidring_features(struct pidring *engine, struct pidring_features *ret_featur
 			                                                        : PIDRING_BIRTH_FORK,
 			.close_range = engine->paths.close_range,
 			.clear_signal_handlers = engine->paths.program == PIDRING_BIRTH_CLONE_VM,
-			.futex_wait = watch_waits_for_words(engine->watch),
+			.futex_wait = abilities.words,
 			.exit_information = has_exit_information(),
+			.multishot_read = abilities.reads,
+			.stop_wait = abilities.stops,
+			.silent_write = sys_writes_silently(),
 		};
 		r = options_fill(ret_features, &features, sizeof features, sizeof features);
 	}
+	family_leave();
+	return r;
+}
+
+int pidring_statistics(struct pidring *engine, struct pidring_statistics *ret_statistics)
+{
+	if (!engine || !ret_statistics)
+		return explain(-EINVAL, "pidring_statistics: %s is NULL",
+		               engine ? "ret_statistics" : "engine");
+	family_enter();
+	struct pidring_statistics statistics = engine->statistics;
+	statistics.output_bytes = engine->counts.bytes;
+	statistics.ring_reads = engine->counts.ring_reads;
+	statistics.call_reads = engine->counts.call_reads;
+	statistics.buffer_shortages = engine->counts.shortages;
+	int r = options_fill(ret_statistics, &statistics, sizeof statistics, sizeof statistics);
 	family_leave();
 	return r;
 }

@@ -19,9 +19,12 @@ struct pidring {
 	struct watch *abandoned; /* the original's, in a fork */
 	struct low_descriptors *low;
 	uint64_t low_generation; /* the process that `low` was opened in */
-	int outstanding;
+	int outstanding;         /* processes whose last event is still to come */
+	size_t output_memory;
+	struct watch_chunk_list delivered; /* the caller looks at them until the next fetch */
 	struct timers timers;
-	struct pidring_statistics statistics;
+	struct pidring_statistics statistics; /* of input */
+	struct watch_counts counts;           /* of output, after the last look */
 
 	bool fetching;                   /* a thread is inside pidring_wait */
 	bool driven;                     /* pidring_fd was asked for: another loop looks at the watch */
@@ -37,14 +40,21 @@ void engine_add(struct pidring *engine, struct pidring_process *process);
 /* The process leaves its engine, if it has one: no events, no watches (those in the kernel's hands keep their
  * reference). */
 void engine_remove(struct pidring_process *process);
-/* Events are stored as bits of the process, so there is nothing to run out of. */
+/* Wakes whoever waits. */
+void engine_kick(struct pidring *engine);
 void engine_push(struct pidring_process *process, unsigned events);
+void engine_withdraw(struct pidring_process *process, unsigned events);
 void engine_drop_events(struct pidring_process *process);
 /* Its end will be told. */
 void engine_count(struct pidring_process *process);
-/* From now on `watch` is watched: armed by whoever waits next, who is woken if need be. */
+size_t engine_take_events(struct pidring *engine, struct pidring_event *events, size_t capacity);
+/* The caller has looked at them. */
+void engine_release_delivered(struct pidring *engine);
+/* From now on `watch` is watched, with the events that its item has now: armed by whoever waits next, who is woken
+ * if need be. */
 void engine_watch(struct pidring_process *process, struct process_watch *watch);
-/* Whether the descriptor of the watch may be closed now. */
+/* Whether the descriptor of the watch may be closed now; if not, the watch comes by once more (reported). So it
+ * may, too, while it is armed for the kernel. */
 bool engine_unwatch(struct pidring_process *process, struct process_watch *watch);
 /* Sets a timer of the process (INT64_MAX: unsets it); whoever waits is made to heed it. Nothing without an
  * engine. */

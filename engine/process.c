@@ -7,9 +7,13 @@
 #include "engine.h"
 #include "explain.h"
 #include "family.h"
+#include "input.h"
+#include "output.h"
+#include "stops.h"
 #include "sys/sys.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,10 +22,27 @@
 
 /* --- construction and release --- */
 
-static void exit_watch_reported(struct pidring_process *process)
+void process_add_watch(struct pidring_process *process, struct process_watch *watch,
+                       void (*reported)(struct process_watch *watch))
 {
-	process_look(process);
-	process_release_pidfd(process);
+	watch->process = process;
+	watch->reported = reported;
+	watch->item.descriptor = -1;
+	watch->events = POLLIN;
+	watch->item.owner = watch;
+	STAILQ_INIT(&watch->item.chunks);
+	SLIST_INSERT_HEAD(&process->watches, watch, link);
+}
+
+static void exit_watch_reported(struct process_watch *watch)
+{
+	process_look(watch->process);
+	process_release_pidfd(watch->process);
+}
+
+static void birth_watch_reported(struct process_watch *watch)
+{
+	process_settle(watch->process);
 }
 
 static struct pidring_process *allocate(enum process_kind kind)
@@ -36,8 +57,9 @@ static struct pidring_process *allocate(enum process_kind kind)
 	process->pidfd = process->authkey_memfd = -1;
 	for (unsigned i = 0; i < CHILD_PLACEMENTS; i++)
 		process->taken.number[i] = -1;
-	process->exit_watch = (struct process_watch){ .process = process, .reported = exit_watch_reported };
-	process->birth_watch = (struct process_watch){ .process = process, .reported = process_settle };
+	SLIST_INIT(&process->watches);
+	process_add_watch(process, &process->exit_watch, exit_watch_reported);
+	process_add_watch(process, &process->birth_watch, birth_watch_reported);
 	return process;
 }
 
@@ -55,6 +77,9 @@ static void release(struct pidring_process *process)
 	process_wipe_authkey(process);
 	settings_free(process->settings);
 	launch_free(process->launch);
+	output_free(process);
+	input_free(process);
+	stops_free(process);
 	free(process->parent_name);
 	free(process->identity);
 	free(process->name);
@@ -150,6 +175,18 @@ static int inherit(struct pidring_process *process, const struct pidring_options
 	return 0;
 }
 
+/* What only some processes have. */
+static int make_streams(struct pidring_process *process)
+{
+	int r = output_new(process);
+
+	if (r == 0)
+		r = input_new(process);
+	if (r == 0)
+		r = stops_new(process);
+	return r;
+}
+
 int pidring_process_new(struct pidring_process **ret_process, struct pidring *engine,
                         const struct pidring_options *options)
 {
@@ -180,6 +217,8 @@ int pidring_process_new(struct pidring_process **ret_process, struct pidring *en
 
 	family_enter();
 	r = inherit(process, &read, number);
+	if (r == 0)
+		r = make_streams(process);
 	if (r == 0) {
 		engine_add(engine, process);
 		family.live_objects++;
@@ -201,6 +240,8 @@ bool process_is_ours(const struct pidring_process *process)
 /* In a fork the references of the original's threads, engines and lists mean nothing. */
 void process_localize(struct pidring_process *process)
 {
+	struct process_watch *watch;
+
 	if (process->kind != PROCESS_CHILD || process->seen_generation == family.generation)
 		return;
 	process->seen_generation = family.generation;
@@ -211,8 +252,10 @@ void process_localize(struct pidring_process *process)
 	process->engine = NULL;
 	process->counted = false;
 	process->pending_events = 0;
-	process->exit_watch.queued = process->exit_watch.item.armed = false;
-	process->birth_watch.queued = process->birth_watch.item.armed = false;
+	SLIST_FOREACH(watch, &process->watches, link)
+	watch->queued = watch->held = watch->wanted = watch->armed = watch->item.armed = false;
+	output_forget(process);
+	input_forget(process);
 	process->slot = NULL;
 	process->authkey_memfd = -1;
 	process->low = NULL;
@@ -306,6 +349,9 @@ bool process_look(struct pidring_process *process)
 	process->state = PROCESS_ENDED;
 	process_settle(process);
 	engine_push(process, EVENT_EXITED);
+	output_process_ended(process);
+	input_process_ended(process);
+	stops_process_ended(process);
 	if (!process->has_handle)
 		engine_unwatch(process, &process->exit_watch);
 	family_remove_child(process);
@@ -328,6 +374,14 @@ static int foreign_has_ended(const struct pidring_process *process)
 	return process->pidfd >= 0 && watch_sentinel(process->pidfd, 0) > 0;
 }
 
+/* Nobody will hear of them any more. */
+static void drop_streams(struct pidring_process *process)
+{
+	output_drop(process);
+	input_drop(process);
+	stops_drop(process);
+}
+
 int pidring_process_close(struct pidring_process *process)
 {
 	if (!process)
@@ -348,6 +402,7 @@ int pidring_process_close(struct pidring_process *process)
 		return r;
 	}
 	process->closed = true;
+	drop_streams(process);
 	engine_drop_events(process);
 	process_release_pidfd(process);
 	family_leave();
@@ -365,6 +420,7 @@ void pidring_process_free(struct pidring_process *process)
 	}
 	process_look(process);
 	process->has_handle = false;
+	drop_streams(process);
 	engine_drop_events(process);
 	bool goes_on = process->state == PROCESS_STARTED || process->state == PROCESS_STARTING;
 	if (!goes_on || !process_is_ours(process)) {

@@ -31,19 +31,33 @@ enum process_state {
 enum {
 	EVENT_STARTED = 1 << 0,
 	EVENT_START_FAILED = 1 << 1,
-	EVENT_EXITED = 1 << 2,
+	EVENT_OUTPUT = 1 << 2, /* there are chunks */
+	EVENT_INPUT_DRAINED = 1 << 3,
+	EVENT_INPUT_CLOSED = 1 << 4,
+	EVENT_STOPPED = 1 << 5,
+	EVENT_CONTINUED = 1 << 6,
+	EVENT_DEADLINE_PASSED = 1 << 7,
+	EVENT_EXITED = 1 << 8,
+	EVENT_STDOUT_ENDED = 1 << 9,
+	EVENT_STDERR_ENDED = 1 << 10,
 };
 
 /* One thing that an engine watches for a process. It holds a reference to the process from when it is queued
- * until it is reported or taken back. */
+ * until it is over or taken back. */
 struct process_watch {
 	struct watch_item item;
 	struct pidring_process *process;
-	void (*reported)(struct pidring_process *process);
-	bool queued; /* to be armed by whoever waits next */
+	void (*reported)(struct process_watch *watch);
+	short events; /* what it is to be armed for */
+	bool wanted;  /* it is to be armed; else disarmed */
+	bool armed; /* and its last report not taken yet: until then the item is for the thread that fetches */
+	bool queued; /* to be seen to by whoever waits next */
+	bool held;   /* it has its reference */
 	TAILQ_ENTRY(process_watch) queue_link;
+	SLIST_ENTRY(process_watch) link; /* of the process */
 };
 
+SLIST_HEAD(process_watches, process_watch);
 TAILQ_HEAD(process_list, pidring_process);
 TAILQ_HEAD(process_watch_list, process_watch);
 
@@ -86,7 +100,11 @@ struct pidring_process {
 	struct pidring *engine; /* NULL: closed */
 	bool counted;           /* its end is still outstanding in the engine */
 	unsigned pending_events;
+	struct process_watches watches; /* all of them */
 	struct process_watch exit_watch, birth_watch;
+	struct output *output; /* NULL: no stream comes to the engine */
+	struct input *input;   /* NULL: stdin does not come from it */
+	struct stops *stops;   /* NULL: not to be told */
 	struct timer deadline_timer, stop_timer, drain_timer;
 	TAILQ_ENTRY(pidring_process) engine_link, event_link;
 
@@ -95,6 +113,10 @@ struct pidring_process {
 };
 
 /* --- with the family's lock held --- */
+
+/* Adds one to those of the process. */
+void process_add_watch(struct pidring_process *process, struct process_watch *watch,
+                       void (*reported)(struct process_watch *watch));
 
 /* Whether this process constructed it. */
 bool process_is_ours(const struct pidring_process *process);

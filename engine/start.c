@@ -12,7 +12,10 @@
 #include "engine.h"
 #include "explain.h"
 #include "family.h"
+#include "input.h"
+#include "output.h"
 #include "process.h"
+#include "stops.h"
 #include "sys/sys.h"
 
 #include <errno.h>
@@ -424,6 +427,9 @@ static void publish(struct start *start)
 		process->exit_watch.item.descriptor = process->pidfd;
 		engine_count(process);
 		engine_watch(process, &process->exit_watch);
+		stops_begin(process);
+		output_begin(process);
+		input_begin(process);
 	}
 }
 
@@ -545,6 +551,8 @@ static int start_second_half(struct start *start)
 	} else {
 		release_start(process);
 		publish(start);
+		if (process->settings->report_exec)
+			engine_push(process, EVENT_STARTED);
 		process_unreference(process);
 	}
 	family_leave();

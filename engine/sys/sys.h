@@ -27,8 +27,13 @@ typedef uint64_t sys_signal_set;
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 8U
 #endif
-/* The ring's opcode, and the flags of its futex (a shared one, of 32 bits): 6.7, newer than liburing 2.3 */
-enum { SYS_RING_FUTEX_WAIT = 51, SYS_FUTEX2_32_BITS_SHARED = 2 };
+/* The ring's opcodes, and the flags of its futex (a shared one, of 32 bits): 6.7, newer than liburing 2.3 */
+enum {
+	SYS_RING_READ_MULTISHOT = 49,
+	SYS_RING_WAITID = 50,
+	SYS_RING_FUTEX_WAIT = 51,
+	SYS_FUTEX2_32_BITS_SHARED = 2,
+};
 /* linux/close_range.h: 5.9 */
 #ifndef CLOSE_RANGE_UNSHARE
 #define CLOSE_RANGE_UNSHARE (1U << 1)
@@ -68,6 +73,11 @@ int sys_waitid_pidfd(int pidfd, siginfo_t *ret_information, struct rusage *ret_u
 /* The wait status of a process that somebody has reaped: ioctl(PIDFD_GET_INFO) with PIDFD_INFO_EXIT,
  * Linux 6.15. */
 int sys_pidfd_exit_status(int pidfd, int *ret_wait_status);
+
+/* write(2) to a descriptor that does not block, without SIGPIPE; interrupted calls are taken up again. */
+ssize_t sys_write_silently(int descriptor, const void *bytes, size_t length);
+/* Whether that takes one system call (RWF_NOSIGNAL, Linux 6.18). */
+bool sys_writes_silently(void);
 
 int sys_close_range(unsigned first, unsigned last, unsigned flags);
 

@@ -4,6 +4,7 @@
 #include "watch/watch.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -11,8 +12,6 @@
 struct epoll_watch {
 	struct watch base;
 	int epoll;
-	struct watch_words words;
-	struct watch_item words_item; /* stands for the timer */
 };
 
 static struct epoll_watch *of(struct watch *watch)
@@ -22,8 +21,10 @@ static struct epoll_watch *of(struct watch *watch)
 
 static int add(struct epoll_watch *self, int descriptor, struct watch_item *item)
 {
-	struct epoll_event event = { .events = EPOLLIN, .data.ptr = item };
+	struct epoll_event event = { .data.ptr = item };
 
+	/* The bits are the same as poll's. */
+	event.events = item ? (uint32_t)item->events : EPOLLIN;
 	return epoll_ctl(self->epoll, EPOLL_CTL_ADD, descriptor, &event) < 0 ? -errno : 0;
 }
 
@@ -36,16 +37,7 @@ static void drop(struct epoll_watch *self, int descriptor)
 
 static void epoll_abandon(struct watch *watch)
 {
-	struct epoll_watch *self = of(watch);
-
-	watch_words_release(&self->words);
-	close(self->epoll);
-}
-
-static void epoll_release(struct watch *watch)
-{
-	epoll_abandon(watch);
-	free(watch);
+	close(of(watch)->epoll);
 }
 
 static int epoll_open(struct watch **ret_watch, int kick)
@@ -54,7 +46,6 @@ static int epoll_open(struct watch **ret_watch, int kick)
 
 	if (!self)
 		return -ENOMEM;
-	watch_words_init(&self->words);
 	self->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (self->epoll < 0) {
 		int r = -errno;
@@ -63,55 +54,43 @@ static int epoll_open(struct watch **ret_watch, int kick)
 	}
 	int r = add(self, kick, NULL);
 	if (r < 0) {
-		epoll_release(&self->base);
+		close(self->epoll);
+		free(self);
 		return r;
 	}
 	*ret_watch = &self->base;
 	return 0;
 }
 
-static bool epoll_waits_for_words(const struct watch *watch)
+static struct watch_abilities epoll_abilities(const struct watch *watch)
 {
 	(void)watch;
-	return false;
-}
-
-static int arm_word(struct epoll_watch *self, struct watch_item *item)
-{
-	bool had_timer = self->words.timer >= 0;
-	int timer = watch_words_timer(&self->words);
-
-	if (timer < 0)
-		return timer;
-	if (!had_timer) {
-		int r = add(self, timer, &self->words_item);
-		if (r < 0) {
-			watch_words_release(&self->words);
-			return r;
-		}
-	}
-	watch_words_add(&self->words, item);
-	return 0;
+	return (struct watch_abilities){ 0 };
 }
 
 static int epoll_arm(struct watch *watch, struct watch_item *item)
 {
 	struct epoll_watch *self = of(watch);
-	int r = item->descriptor >= 0 ? add(self, item->descriptor, item) : arm_word(self, item);
 
-	item->armed = r == 0;
-	return r;
+	if (item->descriptor < 0 || item->stops) {
+		watch_looks_add(&watch->looks, item);
+		return 0;
+	}
+	if (item->reads)
+		fcntl(item->descriptor, F_SETFL, O_NONBLOCK);
+	return add(self, item->descriptor, item);
+}
+
+static int epoll_change(struct watch *watch, struct watch_item *item)
+{
+	struct epoll_event event = { .events = (uint32_t)item->events, .data.ptr = item };
+
+	return epoll_ctl(of(watch)->epoll, EPOLL_CTL_MOD, item->descriptor, &event) < 0 ? -errno : 0;
 }
 
 static bool epoll_disarm(struct watch *watch, struct watch_item *item)
 {
-	struct epoll_watch *self = of(watch);
-
-	if (item->descriptor >= 0)
-		drop(self, item->descriptor);
-	else
-		watch_words_remove(&self->words, item);
-	item->armed = false;
+	drop(of(watch), item->descriptor);
 	return true;
 }
 
@@ -133,33 +112,42 @@ static int pwait(int epoll, struct epoll_event *events, int capacity, int64_t ti
 
 enum { BATCH = 64 };
 
-static int epoll_wait_items(struct watch *watch, struct watch_item **ret_items, size_t capacity,
-                            int64_t timeout, const struct watch_interruption *interruption)
+/* One that reads stays in the set until its end. With its other end gone there is no more to come, so all is read
+ * at once. */
+static void read_some(struct epoll_watch *self, struct watch_item *item, uint32_t events)
+{
+	while (watch_read(&self->base, item) && events & EPOLLHUP)
+		;
+	if (!item->armed)
+		drop(self, item->descriptor);
+}
+
+static void take_event(struct epoll_watch *self, const struct epoll_event *event)
+{
+	struct watch_item *item = event->data.ptr;
+
+	if (!item) {
+		watch_take_kick(&self->base);
+	} else if (event->data.ptr == &self->base.timer) {
+		/* Set anew before the wait is over. */
+	} else if (item->reads) {
+		read_some(self, item, event->events);
+	} else {
+		drop(self, item->descriptor);
+		watch_end(&self->base, item, 0);
+	}
+}
+
+static int epoll_wait_once(struct watch *watch, int64_t timeout,
+                           const struct watch_interruption *interruption)
 {
 	struct epoll_watch *self = of(watch);
 	struct epoll_event events[BATCH];
-	int wanted = capacity < BATCH ? (int)capacity : BATCH;
-	int got = pwait(self->epoll, events, wanted, timeout, interruption ? interruption->mask : NULL);
-	bool look_at_words = false;
-	size_t count = 0;
+	int got = pwait(self->epoll, events, BATCH, timeout, interruption ? interruption->mask : NULL);
 
-	if (got < 0)
-		return got;
-	for (int i = 0; i < got; i++) {
-		struct watch_item *item = events[i].data.ptr;
-
-		if (!item) {
-			watch_take_kick(watch);
-		} else if (item == &self->words_item) {
-			look_at_words = true;
-		} else {
-			drop(self, item->descriptor);
-			ret_items[count++] = item;
-		}
-	}
-	if (look_at_words)
-		count += watch_words_collect(&self->words, ret_items + count, capacity - count);
-	return (int)count;
+	for (int i = 0; i < got; i++)
+		take_event(self, &events[i]);
+	return got < 0 ? got : 0;
 }
 
 static int epoll_descriptor(struct watch *watch)
@@ -176,12 +164,13 @@ static bool epoll_wants_look(const struct watch *watch)
 const struct watch_operations watch_epoll = {
 	.backend = PIDRING_BACKEND_EPOLL,
 	.open = epoll_open,
-	.close = epoll_release,
+	.close = epoll_abandon,
 	.abandon = epoll_abandon,
-	.waits_for_words = epoll_waits_for_words,
+	.abilities = epoll_abilities,
 	.arm = epoll_arm,
+	.change = epoll_change,
 	.disarm = epoll_disarm,
-	.wait = epoll_wait_items,
+	.wait = epoll_wait_once,
 	.descriptor = epoll_descriptor,
 	.wants_look = epoll_wants_look,
 };

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sys/wait.h>
 #include <time.h>
 
 /* siginfo has code and signal apart; waitpid's word has them together. */
@@ -69,4 +70,12 @@ int watch_reap(int pidfd, struct reaped *ret_reaped)
 		return 0;
 	ret_reaped->reaper = ask_for_status(pidfd, &ret_reaped->wait_status);
 	return 1;
+}
+
+bool watch_stopped(int pidfd, siginfo_t *ret_information)
+{
+	ret_information->si_pid = 0;
+	if (waitid(P_PIDFD, (id_t)pidfd, ret_information, WSTOPPED | WCONTINUED | WNOHANG) < 0)
+		return errno == ECHILD;
+	return ret_information->si_pid != 0;
 }

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of an output stream: it is read until its end, whatever becomes of the process. Once the process has
+ * ended, only a grandchild can keep it open; the drain time sets a limit to that. What the process itself wrote is in
+ * the pipe by then, so when the time is over as many bytes as stand there are still read, and no more.
+ */
+#include "output.h"
+
+#include "clock.h"
+#include "engine.h"
+#include "explain.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+struct stream {
+	struct process_watch watch;
+	int number;   /* STDOUT_FILENO or STDERR_FILENO */
+	bool is_open; /* its end has not been told */
+	bool closing; /* nobody wants the rest */
+	int code;     /* how it ended */
+	int64_t left; /* once the drain time is over: the bytes that are still to be read; -1: before */
+};
+
+enum { STREAMS = 2 };
+
+struct output {
+	struct stream streams[STREAMS];
+	struct watch_chunk_list chunks; /* read, and not fetched */
+	bool paused;
+	bool dropped;
+};
+
+static bool goes_to_engine(const struct stream_setting *setting)
+{
+	return setting->to == PIDRING_STREAM_PIPE || setting->to == PIDRING_STREAM_TERMINAL;
+}
+
+static unsigned end_event(const struct stream *stream)
+{
+	return stream->number == STDOUT_FILENO ? EVENT_STDOUT_ENDED : EVENT_STDERR_ENDED;
+}
+
+static int *descriptor_of(struct stream *stream)
+{
+	return &stream->watch.process->ends.own[stream->number];
+}
+
+static void close_descriptor(struct stream *stream)
+{
+	int *descriptor = descriptor_of(stream);
+
+	if (*descriptor >= 0)
+		close(*descriptor);
+	*descriptor = -1;
+}
+
+/* A terminal whose other side is closed answers EIO. */
+static int end_code(const struct stream *stream)
+{
+	bool is_terminal =
+		stream->watch.process->settings->streams[stream->number].to == PIDRING_STREAM_TERMINAL;
+
+	if (stream->closing)
+		return -ECANCELED;
+	return is_terminal && stream->watch.item.result == -EIO ? 0 : stream->watch.item.result;
+}
+
+static void end(struct stream *stream)
+{
+	struct pidring_process *process = stream->watch.process;
+
+	close_descriptor(stream);
+	if (!stream->is_open)
+		return;
+	stream->is_open = false;
+	stream->code = end_code(stream);
+	engine_push(process, end_event(stream));
+	if (!output_is_open(process))
+		engine_set_timer(process, &process->drain_timer, INT64_MAX);
+}
+
+static void stop_reading(struct stream *stream)
+{
+	stream->closing = true;
+	if (!engine_unwatch(stream->watch.process, &stream->watch))
+		return;
+	/* What the ring has read meanwhile comes with a last report, but the pipe may go. */
+	close_descriptor(stream);
+	if (!stream->watch.armed)
+		end(stream);
+}
+
+/* All that was there at the end of the drain time has been read. */
+static void finish(struct stream *stream)
+{
+	struct pollfd item = { .fd = *descriptor_of(stream), .events = POLLIN };
+
+	if (poll(&item, 1, 0) > 0 && item.revents & POLLHUP) {
+		/* Nobody has it open: the end comes by itself. */
+		stream->left = -1;
+		return;
+	}
+	stop_reading(stream);
+}
+
+static void take_chunks(struct stream *stream)
+{
+	struct pidring_process *process = stream->watch.process;
+	struct output *output = process->output;
+	struct watch_chunk *chunk;
+
+	STAILQ_FOREACH(chunk, &stream->watch.item.chunks, link)
+	{
+		chunk->tag = stream->number;
+		if (stream->left > 0)
+			stream->left -=
+				(int64_t)chunk->length < stream->left ? (int64_t)chunk->length : stream->left;
+	}
+	if (output->dropped) {
+		STAILQ_CONCAT(&process->engine->delivered, &stream->watch.item.chunks);
+		return;
+	}
+	STAILQ_CONCAT(&output->chunks, &stream->watch.item.chunks);
+	engine_push(process, EVENT_OUTPUT);
+}
+
+static void reported(struct process_watch *watch)
+{
+	struct stream *stream = (struct stream *)watch;
+	struct output *output = watch->process->output;
+
+	if (!STAILQ_EMPTY(&watch->item.chunks))
+		take_chunks(stream);
+	if (watch->armed) {
+		if (stream->left == 0 && !stream->closing)
+			finish(stream);
+		return;
+	}
+	if (!stream->is_open || stream->closing || watch->item.result != -ECANCELED)
+		end(stream);
+	else if (!output->paused)
+		engine_watch(watch->process, watch);
+}
+
+/* --- the drain time --- */
+
+static void drain_is_over(struct pidring_process *process)
+{
+	for (int i = 0; i < STREAMS; i++) {
+		struct stream *stream = &process->output->streams[i];
+		int bytes = 0;
+
+		if (!stream->is_open || stream->closing)
+			continue;
+		if (ioctl(*descriptor_of(stream), FIONREAD, &bytes) < 0)
+			bytes = 0;
+		stream->left = bytes;
+		if (bytes == 0)
+			finish(stream);
+	}
+}
+
+static void begin_to_drain(struct pidring_process *process)
+{
+	int64_t drain = process->settings->drain;
+
+	if (process->state != PROCESS_ENDED || process->output->paused || !output_is_open(process))
+		return;
+	if (drain == 0)
+		drain = CLOCK_SECOND;
+	if (drain == PIDRING_NONE)
+		drain_is_over(process);
+	else
+		engine_set_timer(process, &process->drain_timer, clock_deadline(drain));
+}
+
+void output_process_ended(struct pidring_process *process)
+{
+	if (process->output)
+		begin_to_drain(process);
+}
+
+/* --- the whole --- */
+
+int output_new(struct pidring_process *process)
+{
+	const struct stream_setting *settings = process->settings->streams;
+
+	if (!goes_to_engine(&settings[STDOUT_FILENO]) && !goes_to_engine(&settings[STDERR_FILENO]))
+		return 0;
+	struct output *output = calloc(1, sizeof *output);
+	if (!output)
+		return -ENOMEM;
+	STAILQ_INIT(&output->chunks);
+	for (int i = 0; i < STREAMS; i++) {
+		struct stream *stream = &output->streams[i];
+		stream->number = STDOUT_FILENO + i;
+		stream->left = -1;
+		process_add_watch(process, &stream->watch, reported);
+		stream->watch.item.reads = true;
+	}
+	process->drain_timer.due = drain_is_over;
+	process->output = output;
+	return 0;
+}
+
+void output_free(struct pidring_process *process)
+{
+	free(process->output);
+	process->output = NULL;
+}
+
+void output_begin(struct pidring_process *process)
+{
+	struct output *output = process->output;
+
+	for (int i = 0; output && i < STREAMS; i++) {
+		struct stream *stream = &output->streams[i];
+
+		if (!goes_to_engine(&process->settings->streams[stream->number]) ||
+		    *descriptor_of(stream) < 0)
+			continue;
+		stream->watch.item.descriptor = *descriptor_of(stream);
+		stream->is_open = true;
+		if (!output->paused)
+			engine_watch(process, &stream->watch);
+	}
+}
+
+bool output_is_open(const struct pidring_process *process)
+{
+	for (int i = 0; process->output && i < STREAMS; i++)
+		if (process->output->streams[i].is_open)
+			return true;
+	return false;
+}
+
+bool output_is_waiting(const struct pidring_process *process)
+{
+	return !STAILQ_EMPTY(&process->output->chunks);
+}
+
+struct watch_chunk *output_take(struct pidring_process *process)
+{
+	struct watch_chunk *chunk = STAILQ_FIRST(&process->output->chunks);
+
+	STAILQ_REMOVE_HEAD(&process->output->chunks, link);
+	return chunk;
+}
+
+int output_code(const struct pidring_process *process, int stream)
+{
+	return process->output->streams[stream - STDOUT_FILENO].code;
+}
+
+void output_drop(struct pidring_process *process)
+{
+	struct output *output = process->output;
+
+	if (!output)
+		return;
+	output->dropped = true;
+	if (process->engine)
+		STAILQ_CONCAT(&process->engine->delivered, &output->chunks);
+	for (int i = 0; i < STREAMS; i++) {
+		output->streams[i].is_open = false;
+		stop_reading(&output->streams[i]);
+	}
+	engine_set_timer(process, &process->drain_timer, INT64_MAX);
+}
+
+void output_forget(struct pidring_process *process)
+{
+	struct output *output = process->output;
+
+	if (!output)
+		return;
+	STAILQ_INIT(&output->chunks);
+	for (int i = 0; i < STREAMS; i++) {
+		STAILQ_INIT(&output->streams[i].watch.item.chunks);
+		output->streams[i].is_open = false;
+	}
+}
+
+/* --- flow control --- */
+
+/* With the lock held. */
+static int check(struct pidring_process *process)
+{
+	if (process->closed)
+		return explain_closed(process);
+	if (!process_is_ours(process))
+		return explain_foreign(process, "paused or resumed");
+	if (!process->output)
+		return explain(-ENOTCONN, "no output of process '%s' comes to the engine", process->name);
+	if (!process->engine)
+		return explain(-ESHUTDOWN, "the engine of process '%s' was closed", process->name);
+	return 0;
+}
+
+static void pause_all(struct pidring_process *process)
+{
+	struct output *output = process->output;
+
+	output->paused = true;
+	for (int i = 0; i < STREAMS; i++)
+		if (output->streams[i].is_open && !output->streams[i].closing)
+			engine_unwatch(process, &output->streams[i].watch);
+	engine_set_timer(process, &process->drain_timer, INT64_MAX);
+}
+
+static void resume_all(struct pidring_process *process)
+{
+	struct output *output = process->output;
+
+	output->paused = false;
+	for (int i = 0; i < STREAMS; i++)
+		if (output->streams[i].is_open && !output->streams[i].closing)
+			engine_watch(process, &output->streams[i].watch);
+	begin_to_drain(process);
+}
+
+int pidring_process_pause(struct pidring_process *process)
+{
+	if (!process)
+		return explain_null("pidring_process_pause");
+	process_enter(process);
+	int r = check(process);
+	if (r == 0 && !process->output->paused)
+		pause_all(process);
+	family_leave();
+	return r;
+}
+
+int pidring_process_resume(struct pidring_process *process)
+{
+	if (!process)
+		return explain_null("pidring_process_resume");
+	process_enter(process);
+	int r = check(process);
+	if (r == 0 && process->output->paused)
+		resume_all(process);
+	family_leave();
+	return r;
+}
