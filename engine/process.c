@@ -34,8 +34,7 @@ static struct pidring_process *allocate(enum process_kind kind)
 	process->has_handle = true;
 	process->references = 1;
 	process->pidfd = process->authkey_memfd = -1;
-	for (unsigned i = 0; i < CHILD_PLACEMENTS; i++)
-		process->taken.number[i] = -1;
+	process->ends = STREAM_ENDS_NONE;
 	process->exit_watch = (struct process_watch){ .process = process, .reported = exit_watch_reported };
 	process->birth_watch = (struct process_watch){ .process = process, .reported = process_settle };
 	return process;
@@ -55,6 +54,7 @@ static void release(struct pidring_process *process)
 	process_wipe_authkey(process);
 	settings_free(process->settings);
 	launch_free(process->launch);
+	free(process->placements);
 	free(process->parent_name);
 	free(process->identity);
 	free(process->name);
@@ -182,6 +182,7 @@ int pidring_process_new(struct pidring_process **ret_process, struct pidring *en
 	r = inherit(process, &read, number);
 	if (r == 0) {
 		engine_add(engine, process);
+		TAILQ_INSERT_TAIL(&family.objects, process, object_link);
 		family.live_objects++;
 	}
 	family_leave();
@@ -216,8 +217,8 @@ void process_localize(struct pidring_process *process)
 	process->slot = NULL;
 	process->authkey_memfd = -1;
 	process->low = NULL;
-	for (unsigned i = 0; i < CHILD_PLACEMENTS; i++)
-		process->taken.number[i] = -1;
+	/* What was open for its streams has been closed when the family was renewed. */
+	process->taken.mask = 0;
 	if (process->state == PROCESS_STARTING) {
 		process->state = PROCESS_INITIAL;
 		process->pidfd = -1;
@@ -233,6 +234,8 @@ void process_unreference(struct pidring_process *process)
 		TAILQ_REMOVE(process->listed_in, process, family_link);
 	if (process->pidfd >= 0)
 		close(process->pidfd);
+	process_close_own_ends(process);
+	TAILQ_REMOVE(&family.objects, process, object_link);
 	if (process->generation == family.generation)
 		family.live_objects--;
 	release(process);
@@ -323,6 +326,36 @@ void process_release_pidfd(struct pidring_process *process)
 	process->pidfd = -1;
 }
 
+int process_open_ends(struct pidring_process *process, const struct stream_ends *paths)
+{
+	process->ends = *paths;
+	int r = stream_ends_open(&process->ends, process->settings);
+	process->has_own_ends = stream_ends_has_own(&process->ends);
+	if (process->has_own_ends)
+		TAILQ_INSERT_TAIL(&family.with_ends, process, ends_link);
+	return r;
+}
+
+static void leave_ends_list(struct pidring_process *process)
+{
+	if (process->has_own_ends)
+		TAILQ_REMOVE(&family.with_ends, process, ends_link);
+	process->has_own_ends = false;
+}
+
+void process_close_own_ends(struct pidring_process *process)
+{
+	stream_ends_close_own(&process->ends);
+	leave_ends_list(process);
+}
+
+void process_take_own_end(struct pidring_process *process, int stream)
+{
+	process->ends.own[stream] = -1;
+	if (!stream_ends_has_own(&process->ends))
+		leave_ends_list(process);
+}
+
 static int foreign_has_ended(const struct pidring_process *process)
 {
 	return process->pidfd >= 0 && watch_sentinel(process->pidfd, 0) > 0;
@@ -350,6 +383,7 @@ int pidring_process_close(struct pidring_process *process)
 	process->closed = true;
 	engine_drop_events(process);
 	process_release_pidfd(process);
+	process_close_own_ends(process);
 	family_leave();
 	return 0;
 }
@@ -366,6 +400,7 @@ void pidring_process_free(struct pidring_process *process)
 	process_look(process);
 	process->has_handle = false;
 	engine_drop_events(process);
+	process_close_own_ends(process);
 	bool goes_on = process->state == PROCESS_STARTED || process->state == PROCESS_STARTING;
 	if (!goes_on || !process_is_ours(process)) {
 		process->closed = true;
