@@ -174,21 +174,15 @@ static void forget_buffered_input(void)
 
 static bool replaces_stdin(const struct child_plan *plan)
 {
-	return plan->placement_count > 0 && plan->placements[0].target == STDIN_FILENO;
+	return plan->placement_count > 0 && plan->placements[0].target == STDIN_FILENO &&
+	       plan->placements[0].source != STDIN_FILENO;
 }
 
-/* Only an explicit wish may fail; that stdin is closed by default is a courtesy. */
-static bool is_courtesy(const struct pidring_process *process, const struct child_plan *plan)
-{
-	return plan->failed_step == PIDRING_STEP_STREAM && plan->placement_count == 1 &&
-	       process->settings->streams[0].to == PIDRING_STREAM_DEFAULT;
-}
-
-static void prepare(const struct pidring_process *process, struct child_plan *plan)
+static void prepare(struct child_plan *plan)
 {
 	char text[256];
 
-	if (child_prepare_function(plan) < 0 && !is_courtesy(process, plan)) {
+	if (child_prepare_function(plan) < 0) {
 		snprintf(text, sizeof text, "cannot prepare its %s: %s",
 		         pidring_step_name((enum pidring_step)plan->failed_step),
 		         strerror(plan->failed_error));
@@ -196,6 +190,31 @@ static void prepare(const struct pidring_process *process, struct child_plan *pl
 	}
 	if (replaces_stdin(plan))
 		forget_buffered_input();
+}
+
+/* What was only there to be placed; its number may be another's now. */
+static void close_source(const struct child_plan *plan, int *source)
+{
+	if (*source >= 0 && plan->keep_descriptors && !child_is_target(plan, *source))
+		close(*source);
+	*source = -1;
+}
+
+static void close_sources(struct pidring_process *process, const struct child_plan *plan, int null)
+{
+	close_source(plan, &null);
+	for (int i = 0; i < 3; i++)
+		close_source(plan, &process->ends.child[i]);
+}
+
+/* The start's own low descriptors may outlive their engine. */
+static int take_null(struct low_descriptors *low, int parent_pidfd)
+{
+	int null = low->null;
+
+	low->null = -1;
+	low_descriptors_close(low, parent_pidfd);
+	return null;
 }
 
 void bootstrap_run(void *argument)
@@ -209,12 +228,12 @@ void bootstrap_run(void *argument)
 	/* Entering renews the family: engines, children and finalizers of the parent stay behind. */
 	family_enter();
 	family_become(process, bootstrap->parent);
+	int null = take_null(bootstrap->low, bootstrap->parent->pidfd);
+	family_leave_engines(bootstrap->plan);
 	family_leave();
 
-	prepare(process, bootstrap->plan);
-	family_enter();
-	family_leave_engines();
-	family_leave();
+	prepare(bootstrap->plan);
+	close_sources(process, bootstrap->plan, null);
 	/* From here on handlers may run: they see the new current process. */
 	sys_signal_mask(&bootstrap->plan->signal_mask, NULL);
 

@@ -10,6 +10,7 @@ struct bootstrap {
 	struct pidring_process *process;
 	struct pidring_process *parent; /* made before the clone, its sentinel too */
 	struct child_plan *plan;
+	struct low_descriptors *low; /* the start's */
 };
 
 /* The child function of birth_function. `bootstrap` is a struct bootstrap. */

@@ -22,9 +22,13 @@ struct family family = {
 	.children = TAILQ_HEAD_INITIALIZER(family.children),
 	.inherited = TAILQ_HEAD_INITIALIZER(family.inherited),
 	.starts = TAILQ_HEAD_INITIALIZER(family.starts),
+	.objects = TAILQ_HEAD_INITIALIZER(family.objects),
+	.with_ends = TAILQ_HEAD_INITIALIZER(family.with_ends),
 	.engines = LIST_HEAD_INITIALIZER(family.engines),
 	.slots = STAILQ_HEAD_INITIALIZER(family.slots),
 };
+
+__thread struct pidring_process *family_in_birth;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static bool has_exit_handler;
@@ -42,6 +46,43 @@ static _Atomic int freshness_without_page;
 
 static const char out_of_memory[] = "pidring: no memory for the object of the main process\n";
 
+static void close_descriptor(int *descriptor)
+{
+	if (*descriptor >= 0)
+		close(*descriptor);
+	*descriptor = -1;
+}
+
+/* What a start had open at the moment of the fork that was not its own. */
+static void leave_start(struct pidring_process *process)
+{
+	close_descriptor(&process->authkey_memfd);
+	stream_ends_close_child(&process->ends);
+	if (process->slot)
+		close_descriptor(&process->slot->report_descriptor);
+	if (process->state == PROCESS_STARTING)
+		close_descriptor(&process->pidfd);
+}
+
+/* The starts of other threads, and those of the same call, are nobody's here. The one whose child this may be
+ * still needs what was opened for it. */
+static void leave_starts(void)
+{
+	struct pidring_process *process;
+
+	TAILQ_FOREACH(process, &family.starts, start_link)
+	if (process != family_in_birth)
+		leave_start(process);
+	TAILQ_INIT(&family.starts);
+}
+
+/* A copy of our end of a stdin would keep it open, one of an output would take the reader's part. */
+static void leave_streams(void)
+{
+	while (!TAILQ_EMPTY(&family.with_ends))
+		process_close_own_ends(TAILQ_FIRST(&family.with_ends));
+}
+
 /*
  * In a fork, on its only thread: what belongs to the original's threads and to its kernel objects is let go,
  * the children become inherited ones.
@@ -58,6 +99,8 @@ static void renew(void)
 	family.reap_next = NULL;
 	family.child_count = 0;
 	TAILQ_CONCAT(&family.inherited, &family.children, family_link);
+	leave_starts();
+	leave_streams();
 	LIST_FOREACH(engine, &family.engines, link)
 	engine_after_fork(engine);
 	finalizers_forget();
@@ -246,29 +289,46 @@ void family_become(struct pidring_process *process, struct pidring_process *pare
 	family.current = process;
 }
 
-/* What a start of another thread, or another one of the same call, had open at the moment of the fork. */
-static void leave_start(struct pidring_process *process)
+/* An object's sentinel must not be closed or replaced behind its back. */
+static void make_way(struct pidring_process *process, const struct child_plan *plan)
 {
-	if (process->authkey_memfd >= 0)
-		close(process->authkey_memfd);
-	if (process->slot && process->slot->report_descriptor >= 0)
-		close(process->slot->report_descriptor);
-	if (process->state == PROCESS_STARTING && process->pidfd >= 0)
-		close(process->pidfd);
-	if (process->state == PROCESS_STARTING)
-		process->pidfd = -1;
+	if (process->pidfd < 0 || process == family.current)
+		return;
+	if (plan->keep_descriptors && !child_is_target(plan, process->pidfd))
+		return;
+	int moved = plan->keep_descriptors ? child_copy_aside(plan, process->pidfd) : -1;
+	close(process->pidfd);
+	process->pidfd = moved;
+	if (moved >= 0)
+		return;
+	process_localize(process);
+	process->closed = true;
 }
 
-void family_leave_engines(void)
+static void make_way_for(struct child_plan *plan)
+{
+	struct pidring_process *process, *parent = family.parent;
+
+	TAILQ_FOREACH(process, &family.objects, object_link)
+	make_way(process, plan);
+	if (child_is_target(plan, parent->pidfd)) {
+		int moved = child_copy_aside(plan, parent->pidfd);
+		close(parent->pidfd);
+		parent->pidfd = moved;
+	}
+}
+
+void family_leave_engines(struct child_plan *plan)
 {
 	struct pidring *engine;
-	struct pidring_process *process;
+	unsigned count = plan->placement_count;
 
 	LIST_FOREACH(engine, &family.engines, link)
 	engine_become(engine, family.parent->pidfd);
-	TAILQ_FOREACH(process, &family.starts, start_link)
-	leave_start(process);
-	TAILQ_INIT(&family.starts);
+	family_in_birth = NULL;
+	if (!plan->keep_descriptors || (count > 0 && plan->placements[count - 1].target > STDERR_FILENO))
+		make_way_for(plan);
+	plan->parent_pidfd = plan->kept_descriptor = family.parent->pidfd;
 }
 
 void family_log(const char *format, ...)

@@ -34,7 +34,9 @@ struct family {
 	struct pidring_process *reap_next; /* where the next pass over the children goes on */
 	struct engine_list engines;
 	struct birth_slot_list slots;
-	struct process_list starts; /* under way, or not settled */
+	struct process_list starts;    /* under way, or not settled */
+	struct process_list objects;   /* all of them, but for current and parent of a main process */
+	struct process_list with_ends; /* those that have ends of streams open here */
 	bool limit_raised;
 	struct rlimit old_limit; /* of descriptors, before an engine raised it */
 	void (*log)(void *argument, const char *line);
@@ -42,6 +44,9 @@ struct family {
 };
 
 extern struct family family;
+
+/* The process whose child this thread is making. */
+extern __thread struct pidring_process *family_in_birth;
 
 /* Takes the lock; makes the family at the first call of all, and renews it at the first in a fork. */
 void family_enter(void);
@@ -57,8 +62,9 @@ void family_reap(bool thoroughly);
 int family_ensure_authkey(void);
 /* In a function target's process: these are the current and the parent process from now on. */
 void family_become(struct pidring_process *process, struct pidring_process *parent);
-/* And then, when its streams are placed: closes what the engines of the original still have open here. */
-void family_leave_engines(void);
+/* And then: closes what the engines of the original still have open here, but for what the plan needs, and
+ * moves out of the way what stays. */
+void family_leave_engines(struct child_plan *plan);
 
 /* Without the lock. */
 __attribute__((format(printf, 1, 2))) void family_log(const char *format, ...);

@@ -100,9 +100,7 @@ static void close_end(struct pidring_process *process)
 	/* If the fetching thread has it, the watch comes by once more. */
 	if (!engine_unwatch(process, &input->watch))
 		return;
-	if (descriptor_of(process) >= 0)
-		close(descriptor_of(process));
-	process->ends.own[STDIN_FILENO] = -1;
+	process_close_own_end(process, STDIN_FILENO);
 }
 
 /* Nobody reads it. */
@@ -205,15 +203,13 @@ static void reported(struct process_watch *watch)
 
 int input_new(struct pidring_process *process)
 {
-	enum pidring_stream to = process->settings->streams[STDIN_FILENO].to;
-
-	if (to != PIDRING_STREAM_PIPE && to != PIDRING_STREAM_TERMINAL)
+	if (!settings_engine_has(process->settings, STDIN_FILENO))
 		return 0;
 	struct input *input = calloc(1, sizeof *input);
 	if (!input)
 		return -ENOMEM;
 	input->limit = process->settings->input_limit ? process->settings->input_limit : DEFAULT_LIMIT;
-	input->is_terminal = to == PIDRING_STREAM_TERMINAL;
+	input->is_terminal = process->settings->streams[STDIN_FILENO].to == PIDRING_STREAM_TERMINAL;
 	process_add_watch(process, &input->watch, reported);
 	process->input = input;
 	return 0;

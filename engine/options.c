@@ -9,6 +9,9 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+const char *const stream_names[3] = { "stdin", "stdout", "stderr" };
 
 /* One string of an argument list or environment, as the kernel limits it (MAX_ARG_STRLEN). */
 enum { LONGEST_STRING = 128 * 1024 };
@@ -119,10 +122,12 @@ static int check_kind(const struct pidring_options *options)
 		{ options->keep_descriptors, "keep_descriptors" },
 		{ options->keep_signals, "keep_signals" },
 		{ options->authkey_descriptor != 0, "authkey_descriptor" },
+		{ options->report_exec, "report_exec" },
 	};
 
-	if (options->argv && options->libc_fork)
-		return explain(-EINVAL, "libc_fork is an option of function targets, but argv is set");
+	if (options->argv && (options->libc_fork || options->close_descriptors))
+		return explain(-EINVAL, "%s is an option of function targets, but argv is set",
+		               options->libc_fork ? "libc_fork" : "close_descriptors");
 	for (size_t i = 0; !options->argv && i < sizeof programs_only / sizeof programs_only[0]; i++)
 		if (programs_only[i].set)
 			return explain(-EINVAL, "%s is an option of programs, but argv is not set",
@@ -145,27 +150,245 @@ static int check_environment(const char *const *environment, const char *option,
 	return check_strings(environment, option);
 }
 
-static int check_stream(enum pidring_stream to, int descriptor, const char *name)
+/* --- streams --- */
+
+/* What the options say of one stream. */
+struct stream_options {
+	enum pidring_stream to;
+	int descriptor;
+	struct pidring_path path;
+	FILE *file;
+};
+
+static void read_streams(struct stream_options ret_streams[3], const struct pidring_options *options)
 {
-	if ((int)to < PIDRING_STREAM_DEFAULT || to > PIDRING_STREAM_DESCRIPTOR)
-		return explain(-EINVAL, "%s_to is %d, which is no place for a stream", name, (int)to);
-	if (to != PIDRING_STREAM_DESCRIPTOR && descriptor != 0)
+	ret_streams[0] = (struct stream_options){ options->stdin_to, options->stdin_descriptor,
+		                                  options->stdin_path, options->stdin_file };
+	ret_streams[1] = (struct stream_options){ options->stdout_to, options->stdout_descriptor,
+		                                  options->stdout_path, options->stdout_file };
+	ret_streams[2] = (struct stream_options){ options->stderr_to, options->stderr_descriptor,
+		                                  options->stderr_path, options->stderr_file };
+}
+
+static int check_place(const struct stream_options *stream, int number)
+{
+	const char *name = stream_names[number];
+
+	if ((int)stream->to < PIDRING_STREAM_DEFAULT || stream->to > PIDRING_STREAM_TERMINAL)
+		return explain(-EINVAL, "%s_to is %d, which is no place for a stream", name, (int)stream->to);
+	if (stream->to == PIDRING_STREAM_STDOUT && number != STDERR_FILENO)
+		return explain(-EINVAL, "%s_to is PIDRING_STREAM_STDOUT, which is for stderr only", name);
+	if (stream->to == PIDRING_STREAM_MEMORY && number == STDIN_FILENO)
+		return explain(-EINVAL, "%s_to is PIDRING_STREAM_MEMORY, which is for stdout and stderr",
+		               name);
+	return 0;
+}
+
+static int check_descriptor(const struct stream_options *stream, const char *name)
+{
+	if (stream->to != PIDRING_STREAM_DESCRIPTOR && stream->descriptor != 0)
 		return explain(-EINVAL, "%s_descriptor is %d, but %s_to is not PIDRING_STREAM_DESCRIPTOR",
-		               name, descriptor, name);
-	if (to == PIDRING_STREAM_DESCRIPTOR && fcntl(descriptor, F_GETFD) < 0)
-		return explain(-EBADF, "%s_descriptor is %d, which is not open", name, descriptor);
+		               name, stream->descriptor, name);
+	if (stream->to == PIDRING_STREAM_DESCRIPTOR && fcntl(stream->descriptor, F_GETFD) < 0)
+		return explain(-EBADF, "%s_descriptor is %d, which is not open", name, stream->descriptor);
+	return 0;
+}
+
+static int check_path(const struct stream_options *stream, const char *name)
+{
+	const struct pidring_path *path = &stream->path;
+
+	if (stream->to != PIDRING_STREAM_PATH && (path->name || path->flags || path->mode))
+		return explain(-EINVAL, "%s_path is set, but %s_to is not PIDRING_STREAM_PATH", name, name);
+	if (stream->to != PIDRING_STREAM_PATH)
+		return 0;
+	if (!path->name)
+		return explain(-EINVAL, "%s_to is PIDRING_STREAM_PATH, but %s_path has no name", name, name);
+	if (!*path->name)
+		return explain(-EINVAL, "%s_path.name is an empty string", name);
+	if (path->mode & ~(mode_t)07777)
+		return explain(-EINVAL, "%s_path.mode is 0%o, which has more than permission bits", name,
+		               (unsigned)path->mode);
+	return 0;
+}
+
+static int check_file(const struct stream_options *stream, const char *name)
+{
+	if (stream->to != PIDRING_STREAM_FILE)
+		return stream->file ? explain(-EINVAL, "%s_file is set, but %s_to is not PIDRING_STREAM_FILE",
+		                              name, name)
+		                    : 0;
+	if (!stream->file)
+		return explain(-EINVAL, "%s_to is PIDRING_STREAM_FILE, but %s_file is NULL", name, name);
+	int descriptor = fileno(stream->file);
+	if (descriptor < 0)
+		return explain(-EBADF, "%s_file has no descriptor", name);
+	if (fcntl(descriptor, F_GETFD) < 0)
+		return explain(-EBADF, "%s_file has descriptor %d, which is not open", name, descriptor);
+	return 0;
+}
+
+static bool has_terminal(const struct pidring_options *options)
+{
+	return options->stdin_to == PIDRING_STREAM_TERMINAL ||
+	       options->stdout_to == PIDRING_STREAM_TERMINAL || options->stderr_to == PIDRING_STREAM_TERMINAL;
+}
+
+/* What the terminal echoes and prints must be read by somebody. */
+static int check_terminal(const struct pidring_options *options)
+{
+	if (!has_terminal(options) && (options->terminal_rows || options->terminal_columns))
+		return explain(-EINVAL,
+		               "terminal_rows is %u and terminal_columns %u, but no stream goes to a "
+		               "PIDRING_STREAM_TERMINAL",
+		               options->terminal_rows, options->terminal_columns);
+	if (options->stdin_to == PIDRING_STREAM_TERMINAL && options->stdout_to != PIDRING_STREAM_TERMINAL &&
+	    options->stderr_to != PIDRING_STREAM_TERMINAL)
+		return explain(-EINVAL,
+		               "stdin_to is PIDRING_STREAM_TERMINAL, but neither stdout_to nor stderr_to is: "
+		               "nobody would read what the terminal shows");
 	return 0;
 }
 
 static int check_streams(const struct pidring_options *options)
 {
-	int r = check_stream(options->stdin_to, options->stdin_descriptor, "stdin");
+	struct stream_options streams[3];
+	int r = 0;
 
-	if (r == 0)
-		r = check_stream(options->stdout_to, options->stdout_descriptor, "stdout");
-	if (r == 0)
-		r = check_stream(options->stderr_to, options->stderr_descriptor, "stderr");
+	read_streams(streams, options);
+	for (int i = 0; i < 3 && r == 0; i++) {
+		r = check_place(&streams[i], i);
+		if (r == 0)
+			r = check_descriptor(&streams[i], stream_names[i]);
+		if (r == 0)
+			r = check_path(&streams[i], stream_names[i]);
+		if (r == 0)
+			r = check_file(&streams[i], stream_names[i]);
+	}
+	return r < 0 ? r : check_terminal(options);
+}
+
+/* --- passed descriptors --- */
+
+static int check_passed(const struct pidring_descriptor *passed, size_t index, rlim_t limit)
+{
+	int source = passed->source, target = passed->target;
+
+	if (fcntl(source, F_GETFD) < 0)
+		return explain(-EBADF, "descriptors[%zu].source is %d, which is not open", index, source);
+	if (target == 0 && source <= STDERR_FILENO)
+		return explain(
+			-EINVAL,
+			"descriptors[%zu].target is 0, the same as its source %d: the standard streams have "
+			"options of their own",
+			index, source);
+	if (target != 0 && target <= STDERR_FILENO)
+		return explain(-EINVAL, "descriptors[%zu].target is %d, which is not at least 3", index,
+		               target);
+	int number = target ? target : source;
+	if ((rlim_t)number >= limit)
+		return explain(
+			-EINVAL,
+			"descriptors[%zu]: its number in the child is %d, but the hard limit (RLIMIT_NOFILE) "
+			"is %llu",
+			index, number, (unsigned long long)limit);
+	return 0;
+}
+
+static int compare_targets(const void *a, const void *b)
+{
+	const struct pidring_descriptor *left = a, *right = b;
+
+	return left->target < right->target ? -1 : left->target > right->target;
+}
+
+/* With all targets filled in, sorted by them. NULL: no memory. */
+static struct pidring_descriptor *copy_descriptors(const struct pidring_options *options)
+{
+	size_t count = options->descriptor_count;
+	struct pidring_descriptor *copy = calloc(count, sizeof *copy);
+
+	if (!copy)
+		return NULL;
+	for (size_t i = 0; i < count; i++) {
+		copy[i] = options->descriptors[i];
+		if (copy[i].target == 0)
+			copy[i].target = copy[i].source;
+	}
+	qsort(copy, count, sizeof *copy, compare_targets);
+	return copy;
+}
+
+static int check_targets(const struct pidring_options *options)
+{
+	struct pidring_descriptor *sorted = copy_descriptors(options);
+	int r = 0;
+
+	if (!sorted)
+		return explain(-ENOMEM, "no memory for %zu descriptors", options->descriptor_count);
+	for (size_t i = 0; i < options->descriptor_count && r == 0; i++) {
+		if (i > 0 && sorted[i].target == sorted[i - 1].target)
+			r = explain(-EINVAL, "descriptors: two of them have the target %d", sorted[i].target);
+		else if (sorted[i].target == options->authkey_descriptor)
+			r = explain(-EINVAL,
+			            "authkey_descriptor is %d, which is a target of descriptors, too",
+			            sorted[i].target);
+	}
+	free(sorted);
 	return r;
+}
+
+static int check_descriptors(const struct pidring_options *options)
+{
+	struct rlimit limit;
+
+	if (options->descriptor_count == 0)
+		return 0;
+	if (!options->descriptors)
+		return explain(-EINVAL, "descriptors is NULL, but descriptor_count is %zu",
+		               options->descriptor_count);
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return explain(-errno, "getrlimit: %s", strerror(errno));
+	for (size_t i = 0; i < options->descriptor_count; i++) {
+		int r = check_passed(&options->descriptors[i], i, limit.rlim_max);
+		if (r < 0)
+			return r;
+	}
+	return check_targets(options);
+}
+
+/* --- the end --- */
+
+static int check_stop_steps(const struct pidring_options *options)
+{
+	if (!options->stop_steps && options->stop_step_count > 0)
+		return explain(-EINVAL, "stop_steps is NULL, but stop_step_count is %zu",
+		               options->stop_step_count);
+	for (size_t i = 0; i < options->stop_step_count; i++) {
+		const struct pidring_stop_step *step = &options->stop_steps[i];
+		if (step->signal_number < 0 || step->signal_number > SYS_SIGNALS)
+			return explain(-EINVAL, "stop_steps[%zu].signal_number is %d, which is no signal", i,
+			               step->signal_number);
+		if (step->wait < 0)
+			return explain(-EINVAL, "stop_steps[%zu].wait is %lld, which is negative", i,
+			               (long long)step->wait);
+	}
+	return 0;
+}
+
+static int check_end(const struct pidring_options *options)
+{
+	if (options->drain < PIDRING_NONE)
+		return explain(-EINVAL, "drain is %lld, which is negative and not PIDRING_NONE",
+		               (long long)options->drain);
+	if (options->deadline < 0)
+		return explain(-EINVAL, "deadline is %lld, which is negative", (long long)options->deadline);
+	if (options->stop_group && !options->new_group && !options->new_session && !has_terminal(options))
+		return explain(
+			-EINVAL,
+			"stop_group is set, but the process leads no group: it needs new_group, new_session "
+			"or a terminal");
+	return check_stop_steps(options);
 }
 
 /* A larger number would be copied with everything below it, or run into the limit of descriptors. */
@@ -214,6 +437,10 @@ int options_check(const struct pidring_options *options)
 		r = check_numbers(options);
 	if (r == 0)
 		r = check_streams(options);
+	if (r == 0)
+		r = check_descriptors(options);
+	if (r == 0)
+		r = check_end(options);
 	return r;
 }
 
@@ -249,40 +476,113 @@ static bool copy_strings_option(char ***ret_copy, const char *const *strings)
 	return !strings || *ret_copy;
 }
 
+static bool copy_streams(struct settings *settings, const struct pidring_options *options)
+{
+	struct stream_options streams[3];
+	bool copied = true;
+
+	read_streams(streams, options);
+	for (int i = 0; i < 3; i++) {
+		const struct pidring_path *path = &streams[i].path;
+		int flags = i == STDIN_FILENO ? O_RDONLY : O_WRONLY | O_CREAT | O_TRUNC;
+
+		settings->streams[i] = (struct stream_setting){
+			.to = streams[i].to,
+			.descriptor = streams[i].descriptor,
+			.file = streams[i].file,
+			.flags = path->flags ? path->flags : flags,
+			.mode = path->mode ? path->mode : 0666,
+		};
+		copied &= copy_string_option(&settings->streams[i].path, path->name);
+	}
+	return copied;
+}
+
+static bool copy_stop_steps(struct settings *settings, const struct pidring_options *options)
+{
+	size_t count = options->stop_step_count;
+
+	settings->stop_step_count = count;
+	if (count == 0)
+		return true;
+	settings->stop_steps = calloc(count, sizeof *settings->stop_steps);
+	if (settings->stop_steps)
+		memcpy(settings->stop_steps, options->stop_steps, count * sizeof *settings->stop_steps);
+	return settings->stop_steps;
+}
+
+static bool copy_passed(struct settings *settings, const struct pidring_options *options)
+{
+	settings->descriptor_count = options->descriptor_count;
+	if (options->descriptor_count > 0)
+		settings->descriptors = copy_descriptors(options);
+	return options->descriptor_count == 0 || settings->descriptors;
+}
+
+/* What is no pointer to copy. */
+static struct settings plain_settings(const struct pidring_options *options)
+{
+	return (struct settings){
+		.target = options->target,
+		.argument = options->argument,
+		.terminal_rows = options->terminal_rows ? options->terminal_rows : 24,
+		.terminal_columns = options->terminal_columns ? options->terminal_columns : 80,
+		.authkey_descriptor = options->authkey_descriptor,
+		.death_signal = options->death_signal,
+		.asynchronous = options->asynchronous,
+		.libc_fork = options->libc_fork,
+		.keep_descriptors = options->keep_descriptors,
+		.close_descriptors = options->close_descriptors,
+		.keep_signals = options->keep_signals,
+		.new_session = options->new_session,
+		.new_group = options->new_group,
+		.set_umask = options->set_umask,
+		.umask = options->umask,
+		.input_limit = options->input_limit,
+		.drain = options->drain,
+		.deadline = options->deadline,
+		.stop_group = options->stop_group,
+		.report_stops = options->report_stops,
+		.report_exec = options->report_exec,
+	};
+}
+
 int settings_new(struct settings **ret_settings, const struct pidring_options *options)
 {
-	struct settings *settings = calloc(1, sizeof *settings);
+	struct settings *settings = malloc(sizeof *settings);
 	const char *program = options->program ? options->program : options->argv ? options->argv[0] : NULL;
 
 	if (!settings)
 		return explain(-ENOMEM, "no memory for the options of a process");
-	settings->target = options->target;
-	settings->argument = options->argument;
-	settings->streams[0] = (struct stream_setting){ options->stdin_to, options->stdin_descriptor };
-	settings->streams[1] = (struct stream_setting){ options->stdout_to, options->stdout_descriptor };
-	settings->streams[2] = (struct stream_setting){ options->stderr_to, options->stderr_descriptor };
-	settings->authkey_descriptor = options->authkey_descriptor;
-	settings->death_signal = options->death_signal;
-	settings->asynchronous = options->asynchronous;
-	settings->libc_fork = options->libc_fork;
-	settings->keep_descriptors = options->keep_descriptors;
-	settings->keep_signals = options->keep_signals;
-	settings->new_session = options->new_session;
-	settings->new_group = options->new_group;
-	settings->set_umask = options->set_umask;
-	settings->umask = options->umask;
-
+	*settings = plain_settings(options);
 	bool copied = copy_string_option(&settings->program, program) &&
 	              copy_string_option(&settings->working_directory, options->working_directory) &&
 	              copy_strings_option(&settings->argv, options->argv) &&
 	              copy_strings_option(&settings->environment, options->environment) &&
-	              copy_strings_option(&settings->extra_environment, options->extra_environment);
+	              copy_strings_option(&settings->extra_environment, options->extra_environment) &&
+	              copy_streams(settings, options) && copy_passed(settings, options) &&
+	              copy_stop_steps(settings, options);
 	if (!copied) {
 		settings_free(settings);
 		return explain(-ENOMEM, "no memory for the options of a process");
 	}
 	*ret_settings = settings;
 	return 0;
+}
+
+bool settings_engine_has(const struct settings *settings, int stream)
+{
+	enum pidring_stream to = settings->streams[stream].to;
+
+	return to == PIDRING_STREAM_PIPE || to == PIDRING_STREAM_TERMINAL;
+}
+
+int settings_terminal(const struct settings *settings)
+{
+	for (int i = 0; i < 3; i++)
+		if (settings->streams[i].to == PIDRING_STREAM_TERMINAL)
+			return i;
+	return -1;
 }
 
 void settings_free(struct settings *settings)
@@ -294,5 +594,9 @@ void settings_free(struct settings *settings)
 	free(settings->argv);
 	free(settings->environment);
 	free(settings->extra_environment);
+	for (int i = 0; i < 3; i++)
+		free(settings->streams[i].path);
+	free(settings->descriptors);
+	free(settings->stop_steps);
 	free(settings);
 }

@@ -8,6 +8,10 @@
 struct stream_setting {
 	enum pidring_stream to;
 	int descriptor;
+	FILE *file;
+	char *path; /* with flags and mode, no longer 0 */
+	int flags;
+	mode_t mode;
 };
 
 /* A process's own copy of what its options say of the start. */
@@ -20,19 +24,35 @@ struct settings {
 	char **extra_environment; /* NULL: none */
 	char *working_directory;  /* NULL: the caller's */
 	struct stream_setting streams[3];
+	unsigned short terminal_rows, terminal_columns; /* no longer 0 */
+	struct pidring_descriptor *descriptors;         /* sorted by target, which is no longer 0 */
+	size_t descriptor_count;
 	int authkey_descriptor; /* 0: none */
 	int death_signal;       /* as in the options */
 	bool asynchronous, libc_fork;
-	bool keep_descriptors, keep_signals;
+	bool keep_descriptors, close_descriptors, keep_signals;
 	bool new_session, new_group;
 	bool set_umask;
 	mode_t umask;
+
+	/* As in the options. */
+	size_t input_limit;
+	int64_t drain, deadline;
+	struct pidring_stop_step *stop_steps;
+	size_t stop_step_count;
+	bool stop_group, report_stops, report_exec;
 };
+
+extern const char *const stream_names[3];
 
 /* Copies the caller's struct, which may be older or newer than ours, into *ret_options; all defaults if NULL.
  */
 int options_read(struct pidring_options *ret_options, const struct pidring_options *given);
 int options_check(const struct pidring_options *options);
+/* The first of the streams that go to a terminal; -1: none. */
+/* Whether the engine itself is at the other end of the stream. */
+bool settings_engine_has(const struct settings *settings, int stream);
+int settings_terminal(const struct settings *settings);
 int settings_new(struct settings **ret_settings, const struct pidring_options *options);
 void settings_free(struct settings *settings);
 

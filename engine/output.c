@@ -34,28 +34,19 @@ struct output {
 	bool dropped;
 };
 
-static bool goes_to_engine(const struct stream_setting *setting)
-{
-	return setting->to == PIDRING_STREAM_PIPE || setting->to == PIDRING_STREAM_TERMINAL;
-}
-
 static unsigned end_event(const struct stream *stream)
 {
 	return stream->number == STDOUT_FILENO ? EVENT_STDOUT_ENDED : EVENT_STDERR_ENDED;
 }
 
-static int *descriptor_of(struct stream *stream)
+static int descriptor_of(const struct stream *stream)
 {
-	return &stream->watch.process->ends.own[stream->number];
+	return stream->watch.process->ends.own[stream->number];
 }
 
-static void close_descriptor(struct stream *stream)
+static void close_descriptor(const struct stream *stream)
 {
-	int *descriptor = descriptor_of(stream);
-
-	if (*descriptor >= 0)
-		close(*descriptor);
-	*descriptor = -1;
+	process_close_own_end(stream->watch.process, stream->number);
 }
 
 /* A terminal whose other side is closed answers EIO. */
@@ -97,7 +88,7 @@ static void stop_reading(struct stream *stream)
 /* All that was there at the end of the drain time has been read. */
 static void finish(struct stream *stream)
 {
-	struct pollfd item = { .fd = *descriptor_of(stream), .events = POLLIN };
+	struct pollfd item = { .fd = descriptor_of(stream), .events = POLLIN };
 
 	if (poll(&item, 1, 0) > 0 && item.revents & POLLHUP) {
 		/* Nobody has it open: the end comes by itself. */
@@ -156,7 +147,7 @@ static void drain_is_over(struct pidring_process *process)
 
 		if (!stream->is_open || stream->closing)
 			continue;
-		if (ioctl(*descriptor_of(stream), FIONREAD, &bytes) < 0)
+		if (ioctl(descriptor_of(stream), FIONREAD, &bytes) < 0)
 			bytes = 0;
 		stream->left = bytes;
 		if (bytes == 0)
@@ -188,9 +179,9 @@ void output_process_ended(struct pidring_process *process)
 
 int output_new(struct pidring_process *process)
 {
-	const struct stream_setting *settings = process->settings->streams;
+	const struct settings *settings = process->settings;
 
-	if (!goes_to_engine(&settings[STDOUT_FILENO]) && !goes_to_engine(&settings[STDERR_FILENO]))
+	if (!settings_engine_has(settings, STDOUT_FILENO) && !settings_engine_has(settings, STDERR_FILENO))
 		return 0;
 	struct output *output = calloc(1, sizeof *output);
 	if (!output)
@@ -221,10 +212,10 @@ void output_begin(struct pidring_process *process)
 	for (int i = 0; output && i < STREAMS; i++) {
 		struct stream *stream = &output->streams[i];
 
-		if (!goes_to_engine(&process->settings->streams[stream->number]) ||
-		    *descriptor_of(stream) < 0)
+		if (!settings_engine_has(process->settings, stream->number) ||
+		    descriptor_of(stream) < 0)
 			continue;
-		stream->watch.item.descriptor = *descriptor_of(stream);
+		stream->watch.item.descriptor = descriptor_of(stream);
 		stream->is_open = true;
 		if (!output->paused)
 			engine_watch(process, &stream->watch);

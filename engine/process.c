@@ -55,8 +55,7 @@ static struct pidring_process *allocate(enum process_kind kind)
 	process->has_handle = true;
 	process->references = 1;
 	process->pidfd = process->authkey_memfd = -1;
-	for (unsigned i = 0; i < CHILD_PLACEMENTS; i++)
-		process->taken.number[i] = -1;
+	process->ends = STREAM_ENDS_NONE;
 	SLIST_INIT(&process->watches);
 	process_add_watch(process, &process->exit_watch, exit_watch_reported);
 	process_add_watch(process, &process->birth_watch, birth_watch_reported);
@@ -80,6 +79,7 @@ static void release(struct pidring_process *process)
 	output_free(process);
 	input_free(process);
 	stops_free(process);
+	free(process->placements);
 	free(process->parent_name);
 	free(process->identity);
 	free(process->name);
@@ -221,6 +221,7 @@ int pidring_process_new(struct pidring_process **ret_process, struct pidring *en
 		r = make_streams(process);
 	if (r == 0) {
 		engine_add(engine, process);
+		TAILQ_INSERT_TAIL(&family.objects, process, object_link);
 		family.live_objects++;
 	}
 	family_leave();
@@ -259,8 +260,8 @@ void process_localize(struct pidring_process *process)
 	process->slot = NULL;
 	process->authkey_memfd = -1;
 	process->low = NULL;
-	for (unsigned i = 0; i < CHILD_PLACEMENTS; i++)
-		process->taken.number[i] = -1;
+	/* What was open for its streams has been closed when the family was renewed. */
+	process->taken.mask = 0;
 	if (process->state == PROCESS_STARTING) {
 		process->state = PROCESS_INITIAL;
 		process->pidfd = -1;
@@ -276,6 +277,8 @@ void process_unreference(struct pidring_process *process)
 		TAILQ_REMOVE(process->listed_in, process, family_link);
 	if (process->pidfd >= 0)
 		close(process->pidfd);
+	process_close_own_ends(process);
+	TAILQ_REMOVE(&family.objects, process, object_link);
 	if (process->generation == family.generation)
 		family.live_objects--;
 	release(process);
@@ -369,17 +372,58 @@ void process_release_pidfd(struct pidring_process *process)
 	process->pidfd = -1;
 }
 
+int process_open_ends(struct pidring_process *process, const struct stream_ends *paths)
+{
+	process->ends = *paths;
+	int r = stream_ends_open(&process->ends, process->settings);
+	process->has_own_ends = stream_ends_has_own(&process->ends);
+	if (process->has_own_ends)
+		TAILQ_INSERT_TAIL(&family.with_ends, process, ends_link);
+	return r;
+}
+
+static void leave_ends_list(struct pidring_process *process)
+{
+	if (process->has_own_ends)
+		TAILQ_REMOVE(&family.with_ends, process, ends_link);
+	process->has_own_ends = false;
+}
+
+void process_close_own_ends(struct pidring_process *process)
+{
+	stream_ends_close_own(&process->ends);
+	leave_ends_list(process);
+}
+
+void process_close_own_end(struct pidring_process *process, int stream)
+{
+	if (process->ends.own[stream] < 0)
+		return;
+	close(process->ends.own[stream]);
+	process_take_own_end(process, stream);
+}
+
+void process_take_own_end(struct pidring_process *process, int stream)
+{
+	process->ends.own[stream] = -1;
+	if (!stream_ends_has_own(&process->ends))
+		leave_ends_list(process);
+}
+
 static int foreign_has_ended(const struct pidring_process *process)
 {
 	return process->pidfd >= 0 && watch_sentinel(process->pidfd, 0) > 0;
 }
 
-/* Nobody will hear of them any more. */
+/* Nobody will hear of them any more. What the engine's ring may still use is closed when it has let go. */
 static void drop_streams(struct pidring_process *process)
 {
 	output_drop(process);
 	input_drop(process);
 	stops_drop(process);
+	for (int i = 0; i < 3 && process->settings; i++)
+		if (!settings_engine_has(process->settings, i))
+			process_close_own_end(process, i);
 }
 
 int pidring_process_close(struct pidring_process *process)

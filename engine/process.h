@@ -94,8 +94,11 @@ struct pidring_process {
 	struct taken_descriptors taken;          /* with the slot */
 	struct low_descriptors *low;             /* during a start: what its child may still look at */
 	TAILQ_ENTRY(pidring_process) start_link; /* with `low` */
-	struct stream_ends ends; /* the child's: during a start; ours: until they are closed */
-	int authkey_memfd;       /* with the slot, as its child takes it from the shared table; -1: none */
+	struct placement *placements;            /* with `low`: the plan's */
+	struct stream_ends ends;                 /* the child's: with `low`; ours: until they are closed */
+	bool has_own_ends;                       /* some of ours are open */
+	TAILQ_ENTRY(pidring_process) ends_link;
+	int authkey_memfd; /* with the slot, as its child takes it from the shared table; -1: none */
 
 	struct pidring *engine; /* NULL: closed */
 	bool counted;           /* its end is still outstanding in the engine */
@@ -110,6 +113,7 @@ struct pidring_process {
 
 	struct process_list *listed_in; /* children, inherited, or NULL */
 	TAILQ_ENTRY(pidring_process) family_link;
+	TAILQ_ENTRY(pidring_process) object_link;
 };
 
 /* --- with the family's lock held --- */
@@ -125,6 +129,13 @@ bool process_look(struct pidring_process *process);
 void process_unreference(struct pidring_process *process);
 /* Closes what the engine no longer needs of a closed process. */
 void process_release_pidfd(struct pidring_process *process);
+/* Opens what its streams need, but for the paths. Explains a failure; the caller closes what has been opened. */
+int process_open_ends(struct pidring_process *process, const struct stream_ends *paths);
+/* Closes our side of its streams. */
+void process_close_own_ends(struct pidring_process *process);
+void process_close_own_end(struct pidring_process *process, int stream);
+/* Our side of one is no longer the process's: the caller has it, or closes it. */
+void process_take_own_end(struct pidring_process *process, int stream);
 /* Settles an asynchronous start, if it is decided. */
 void process_settle(struct pidring_process *process);
 /* In a fork: forgets what only the original's threads and engines could give back. */

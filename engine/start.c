@@ -44,6 +44,7 @@ static const char *const step_names[] = {
 	[PIDRING_STEP_SIGNALS] = "signals",
 	[PIDRING_STEP_EXEC] = "exec",
 	[PIDRING_STEP_INTERPRETER] = "interpreter",
+	[PIDRING_STEP_TERMINAL] = "terminal",
 };
 
 const char *pidring_step_name(enum pidring_step step)
@@ -190,7 +191,7 @@ static void plan_place(struct child_plan *plan, const struct pidring_process *pr
 {
 	const struct settings *settings = process->settings;
 
-	plan->new_session = settings->new_session;
+	plan->new_session = settings->new_session || settings_terminal(settings) >= 0;
 	plan->new_group = settings->new_group;
 	plan->set_umask = settings->set_umask;
 	plan->umask = settings->umask;
@@ -198,7 +199,7 @@ static void plan_place(struct child_plan *plan, const struct pidring_process *pr
 	plan->death_signal = process_death_signal(process);
 	plan->parent_pid = process->parent_pid;
 	plan->parent_pidfd = self_pidfd;
-	plan->report_descriptor = -1;
+	plan->report_descriptor = plan->kept_descriptor = -1;
 	plan->failed_step = 0;
 	plan->failed_error = 0;
 }
@@ -234,8 +235,10 @@ static int prepare_slot(struct start *start)
 	slot->plan.path = process->launch->path;
 	slot->plan.argv = settings->argv;
 	slot->plan.envp = process->launch->envp;
-	return descriptors_place(&slot->plan, settings, process->authkey_memfd, process->low,
-	                         &process->taken);
+	int r = descriptors_place(&slot->plan, settings, &process->ends, process->authkey_memfd, process->low,
+	                          &process->taken);
+	process->placements = slot->plan.placements;
+	return r;
 }
 
 static void close_descriptor(int *descriptor)
@@ -254,12 +257,38 @@ static void release_start(struct pidring_process *process)
 		birth_slot_give_back(&family.slots, process->slot);
 	}
 	process->slot = NULL;
+	free(process->placements);
+	process->placements = NULL;
+	stream_ends_close_child(&process->ends);
 	close_descriptor(&process->authkey_memfd);
 	launch_free(process->launch);
 	process->launch = NULL;
 	low_descriptors_unreference(process->low);
 	process->low = NULL;
 	TAILQ_REMOVE(&family.starts, process, start_link);
+}
+
+/* After the look-up: a program that is not there must not cost a file its contents. */
+static int open_streams(struct start *start)
+{
+	struct pidring_process *process = start->process;
+	struct stream_ends paths;
+	int r = stream_ends_open_paths(&paths, process->settings);
+
+	if (r < 0) {
+		stream_ends_close_child(&paths);
+		return fail(&start->failure, PIDRING_STEP_STREAM, r);
+	}
+	family_enter();
+	r = process_open_ends(process, &paths);
+	family_leave();
+	return r < 0 ? fail(&start->failure, PIDRING_STEP_STREAM, r) : 0;
+}
+
+/* A passed descriptor that is not open any more is the streams' matter, all else is memory and descriptors. */
+static int fail_to_place(struct start *start, int error)
+{
+	return fail(&start->failure, error == -EBADF ? PIDRING_STEP_STREAM : PIDRING_STEP_PREPARE, error);
 }
 
 static int prepare_program(struct start *start)
@@ -269,12 +298,15 @@ static int prepare_program(struct start *start)
 
 	if (r < 0)
 		return fail(&start->failure, r == -ENOMEM ? PIDRING_STEP_PREPARE : PIDRING_STEP_LOOK_UP, r);
+	r = open_streams(start);
+	if (r < 0)
+		return r;
 	family_enter();
 	r = prepare_authkey(process);
 	if (r == 0)
 		r = prepare_slot(start);
 	family_leave();
-	return r < 0 ? fail(&start->failure, PIDRING_STEP_PREPARE, r) : 0;
+	return r < 0 ? fail_to_place(start, r) : 0;
 }
 
 /* A function's child has no way to report, so what could fail there is looked at here. */
@@ -300,21 +332,27 @@ static int check_working_directory(struct start *start)
 static int prepare_function(struct start *start)
 {
 	struct pidring_process *process = start->process;
+	struct child_plan *plan = &start->function_plan;
 	int r = check_working_directory(start);
 
+	if (r == 0)
+		r = open_streams(start);
 	if (r < 0)
 		return r;
 	family_enter();
 	/* Made here because every first write to a page is a fault in the child. */
 	start->parent = process_new_special(PROCESS_PARENT, process->parent_name, process->parent_pid,
 	                                    start->paths.self_pidfd);
-	plan_place(&start->function_plan, process, start->paths.self_pidfd);
+	plan_place(plan, process, start->paths.self_pidfd);
+	plan->keep_descriptors = !process->settings->close_descriptors;
+	plan->have_close_range = start->paths.close_range;
 	if (!start->parent)
 		r = explain(-ENOMEM, "no memory for the object of the parent process");
 	else
-		r = descriptors_place_function(&start->function_plan, process->settings, process->low);
+		r = descriptors_place_function(plan, process->settings, &process->ends, process->low);
+	process->placements = plan->placements;
 	family_leave();
-	return r < 0 ? fail(&start->failure, PIDRING_STEP_PREPARE, r) : 0;
+	return r < 0 ? fail_to_place(start, r) : 0;
 }
 
 static int prepare(struct start *start)
@@ -334,7 +372,8 @@ static void bear_program(struct start *start)
 
 static void bear_function(struct start *start)
 {
-	struct bootstrap bootstrap = { start->process, start->parent, &start->function_plan };
+	struct bootstrap bootstrap = { start->process, start->parent, &start->function_plan,
+		                       start->process->low };
 	struct birth_function function = {
 		.libc_fork = start->process->settings->libc_fork,
 		.child = bootstrap_run,
@@ -349,10 +388,12 @@ static void bear(void *argument)
 {
 	struct start *start = argument;
 
+	family_in_birth = start->process;
 	if (is_program(start->process))
 		bear_program(start);
 	else
 		bear_function(start);
+	family_in_birth = NULL;
 }
 
 /* The keeper lets libc's own signals in, but not during a birth. */
@@ -407,6 +448,7 @@ static void roll_back(struct start *start)
 	struct pidring_process *process = start->process;
 
 	release_start(process);
+	process_close_own_ends(process);
 	process->failure = start->failure;
 	process->pidfd = -1;
 	process->state = PROCESS_INITIAL;

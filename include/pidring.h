@@ -157,7 +157,9 @@ struct pidring_engine_options {
 
 /*
  * Opens an engine and stores it in *ret_engine, which the caller ends with pidring_close. `options` may be
- * NULL. Takes at most eleven descriptors, all close-on-exec.
+ * NULL. Takes at most eleven descriptors, and later, if starts under way together pass more than four with numbers
+ * above 127, one more for each further of those, up to sixty: so what is passed does not cost more for having a
+ * high number. All are close-on-exec.
  *
  *   -EINVAL   ret_engine is NULL; options->size (see Conventions) or options->backend is wrong;
  *             options->output_memory is less than 128 KiB or more than 1 GiB; PIDRING_BACKEND is neither "uring" nor "epoll", or PIDRING_CLONE neither "vfork" nor "fork"
@@ -415,7 +417,7 @@ struct pidring_options {
 	 * above 2. The cost then grows with the number of open descriptors. */
 	bool keep_descriptors;
 	/* Function: close everything above 2 that `descriptors` does not name; the default leaves all open, but
-	 * for what is the engine's own. */
+	 * for what is the engine's own. The objects of the original's processes are closed, too. */
 	bool close_descriptors;
 	/* Program: keep the signal mask and the ignored signals of the starting thread; the default is an
 	 * empty mask and every disposition SIG_DFL. */

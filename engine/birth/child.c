@@ -26,6 +26,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <time.h>
 
@@ -176,115 +177,180 @@ static long stage_unshare(struct child_plan *plan)
 	return raw_call3(SYS_close_range, plan->unshare_from, (long)UINT_MAX, CLOSE_RANGE_UNSHARE);
 }
 
-/* Sources first move above all targets, so that no placement can overwrite the source of another: 1 -> 2 and
- * 2 -> 1 come out right. */
-static long lift(int source, int above)
-{
-	if (source >= 0)
-		return raw_call3(SYS_fcntl, source, F_DUPFD_CLOEXEC, above);
+/* --- placements: sorted by target, so that all of this takes linear time, or nearly --- */
 
+static const struct placement *find_target(const struct child_plan *plan, long descriptor)
+{
+	unsigned from = 0, to = plan->placement_count;
+
+	while (from < to) {
+		unsigned middle = from + (to - from) / 2;
+		if (plan->placements[middle].target == descriptor)
+			return &plan->placements[middle];
+		if (plan->placements[middle].target < descriptor)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return 0;
+}
+
+bool child_is_target(const struct child_plan *plan, long descriptor)
+{
+	return find_target(plan, descriptor) != 0;
+}
+
+/* The lowest free number from *from on that is no target; *from goes on behind it. */
+static long copy_aside(const struct child_plan *plan, long descriptor, long *from)
+{
+	for (;;) {
+		long copy = raw_call3(SYS_fcntl, descriptor, F_DUPFD_CLOEXEC, *from);
+		if (copy < 0)
+			return copy == -EINVAL ? -EMFILE : copy;
+		*from = copy + 1;
+		if (!child_is_target(plan, copy))
+			return copy;
+		raw_call1(SYS_close, copy);
+	}
+}
+
+int child_copy_aside(const struct child_plan *plan, int descriptor)
+{
+	long from = 3;
+
+	return (int)copy_aside(plan, descriptor, &from);
+}
+
+static long open_null(const struct child_plan *plan, long *from)
+{
 	long opened = raw_call4(SYS_openat, AT_FDCWD, (long)"/dev/null", O_RDWR | O_CLOEXEC, 0);
+
 	if (opened < 0)
 		return opened;
-	long lifted = raw_call3(SYS_fcntl, opened, F_DUPFD_CLOEXEC, above);
+	long lifted = copy_aside(plan, opened, from);
 	raw_call1(SYS_close, opened);
 	return lifted;
 }
 
-int child_highest_target(const struct child_plan *plan)
+/* Whether something else will be placed where this source stands. */
+static bool is_in_the_way(const struct child_plan *plan, int source)
 {
-	int highest = 2;
+	const struct placement *there = find_target(plan, source);
 
-	for (unsigned i = 0; i < plan->placement_count; i++)
-		if (plan->placements[i].target > highest)
-			highest = plan->placements[i].target;
-	return highest;
+	return there && there->source != source;
 }
 
-/* The usual case: no source stands where another placement will be. */
-static bool needs_no_lift(const struct child_plan *plan, int highest)
+static long lift(const struct child_plan *plan, struct placement *placement, long *from)
 {
-	for (unsigned i = 0; i < plan->placement_count; i++)
-		if (plan->placements[i].source <= highest)
-			return false;
-	return true;
+	long lifted;
+
+	placement->lifted = -1;
+	if (placement->source < 0)
+		lifted = open_null(plan, from);
+	else if (is_in_the_way(plan, placement->source))
+		lifted = copy_aside(plan, placement->source, from);
+	else
+		return 0;
+	if (lifted >= 0)
+		placement->lifted = (int)lifted;
+	else if (placement->courtesy)
+		placement->source = placement->target;
+	return placement->courtesy ? 0 : lifted;
 }
 
-static long place(int source, int target)
+/* Before anything is placed, so that 3 -> 4 and 4 -> 3 come out right. */
+static long lift_all(struct child_plan *plan)
 {
-	return raw_call3(SYS_dup3, source, target, 0);
+	long from = 3, r = 0;
+
+	for (unsigned i = 0; i < plan->placement_count && r >= 0; i++)
+		r = lift(plan, &plan->placements[i], &from);
+	return r;
 }
 
-static long place_lifted(const struct child_plan *plan, int highest)
+static long place(const struct placement *placement)
 {
-	long lifted[CHILD_PLACEMENTS];
+	int from = placement->lifted >= 0 ? placement->lifted : placement->source;
 
+	if (from == placement->target)
+		return raw_call3(SYS_fcntl, from, F_SETFD, 0);
+	return raw_call3(SYS_dup3, from, placement->target, 0);
+}
+
+static long place_all(struct child_plan *plan)
+{
+	long r = lift_all(plan);
+
+	if (r < 0)
+		return r;
 	for (unsigned i = 0; i < plan->placement_count; i++) {
-		lifted[i] = lift(plan->placements[i].source, highest + 1);
-		if (lifted[i] < 0)
-			return lifted[i];
-	}
-	for (unsigned i = 0; i < plan->placement_count; i++) {
-		long r = place((int)lifted[i], plan->placements[i].target);
-		if (r < 0)
+		const struct placement *placement = &plan->placements[i];
+		r = place(placement);
+		if (r < 0 && !placement->courtesy)
 			return r;
-		raw_call1(SYS_close, lifted[i]);
+		if (placement->lifted >= 0)
+			raw_call1(SYS_close, placement->lifted);
 	}
 	return 0;
 }
 
+/* A number above the soft limit can be open, but not be had. */
 static long stage_placements(struct child_plan *plan)
 {
-	int highest = child_highest_target(plan);
+	struct rlimit old = { 0 }, raised = { 0 };
 
-	if (!needs_no_lift(plan, highest))
-		return place_lifted(plan, highest);
-	for (unsigned i = 0; i < plan->placement_count; i++) {
-		long r = place(plan->placements[i].source, plan->placements[i].target);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	if (!plan->raise_limit)
+		return place_all(plan);
+	long r = raw_call4(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, (long)&old);
+	if (r < 0)
+		return r;
+	raised.rlim_cur = raised.rlim_max = old.rlim_max;
+	r = raw_call4(SYS_prlimit64, 0, RLIMIT_NOFILE, (long)&raised, 0);
+	if (r < 0)
+		return r;
+	r = place_all(plan);
+	raw_call4(SYS_prlimit64, 0, RLIMIT_NOFILE, (long)&old, 0);
+	return r;
 }
+
+static long stage_terminal(struct child_plan *plan)
+{
+	return plan->terminal >= 0 ? raw_call3(SYS_ioctl, plan->terminal, TIOCSCTTY, 0) : 0;
+}
+
+/* --- closing the rest --- */
 
 static bool is_kept(const struct child_plan *plan, long descriptor)
 {
-	if (descriptor <= 2 || descriptor == plan->report_descriptor)
-		return true;
-	for (unsigned i = 0; i < plan->placement_count; i++)
-		if (descriptor == plan->placements[i].target)
-			return true;
-	return false;
+	return descriptor <= 2 || descriptor == plan->kept_descriptor || child_is_target(plan, descriptor);
 }
 
-/* The lowest kept descriptor from `from` on; -1: none. */
-static long next_kept(const struct child_plan *plan, long from)
+/* Closes what is between *from and the next one that is kept, and goes on behind that. */
+static long close_up_to(long *from, long kept)
 {
-	long lowest = plan->report_descriptor >= from ? plan->report_descriptor : -1;
+	long r = kept > *from ? raw_call3(SYS_close_range, *from, kept - 1, 0) : 0;
 
-	for (unsigned i = 0; i < plan->placement_count; i++) {
-		long target = plan->placements[i].target;
-		if (target >= from && (lowest < 0 || target < lowest))
-			lowest = target;
-	}
-	return lowest;
+	if (kept >= *from)
+		*from = kept + 1;
+	return r;
 }
 
 static long close_between_kept(const struct child_plan *plan)
 {
-	long from = 3;
+	long from = 3, r = 0;
+	bool passed = plan->kept_descriptor < from;
 
-	for (;;) {
-		long kept = next_kept(plan, from);
-		if (kept < 0)
-			return raw_call3(SYS_close_range, from, (long)UINT_MAX, 0);
-		if (kept > from) {
-			long r = raw_call3(SYS_close_range, from, kept - 1, 0);
-			if (r < 0)
-				return r;
+	for (unsigned i = 0; i < plan->placement_count && r >= 0; i++) {
+		if (!passed && plan->kept_descriptor < plan->placements[i].target) {
+			passed = true;
+			r = close_up_to(&from, plan->kept_descriptor);
 		}
-		from = kept + 1;
+		if (r >= 0)
+			r = close_up_to(&from, plan->placements[i].target);
 	}
+	if (!passed && r >= 0)
+		r = close_up_to(&from, plan->kept_descriptor);
+	return r < 0 ? r : raw_call3(SYS_close_range, from, (long)UINT_MAX, 0);
 }
 
 static long parse_number(const char *text)
@@ -394,11 +460,12 @@ static const struct stage program_stages[] = {
 	{ PIDRING_STEP_GROUP, stage_group },
 	{ PIDRING_STEP_NONE, stage_umask }, /* cannot fail */
 	{ PIDRING_STEP_WORKING_DIRECTORY, stage_working_directory },
-	{ PIDRING_STEP_LIMIT, stage_limit },
 	{ PIDRING_STEP_DEATH_SIGNAL, stage_death_signal },
 	{ PIDRING_STEP_DESCRIPTORS, stage_unshare },
 	{ PIDRING_STEP_STREAM, stage_placements },
+	{ PIDRING_STEP_TERMINAL, stage_terminal },
 	{ PIDRING_STEP_DESCRIPTORS, stage_close },
+	{ PIDRING_STEP_LIMIT, stage_limit },
 	{ PIDRING_STEP_SIGNALS, stage_mask },
 	{ PIDRING_STEP_EXEC, stage_exec },
 };
@@ -410,6 +477,8 @@ static const struct stage function_stages[] = {
 	{ PIDRING_STEP_WORKING_DIRECTORY, stage_working_directory },
 	{ PIDRING_STEP_DEATH_SIGNAL, stage_death_signal },
 	{ PIDRING_STEP_STREAM, stage_placements },
+	{ PIDRING_STEP_TERMINAL, stage_terminal },
+	{ PIDRING_STEP_DESCRIPTORS, stage_close },
 };
 
 static long run_stages(struct child_plan *plan, const struct stage *stages, size_t count)

@@ -10,13 +10,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* stdin, stdout, stderr and the auth key. */
-#define CHILD_PLACEMENTS 4
-
 /* One descriptor that the child gets. */
 struct placement {
-	int source; /* in the creator's table; -1: /dev/null is opened */
-	int target; /* in the child's */
+	int source;    /* in the creator's table; -1: /dev/null is opened */
+	int target;    /* in the child's */
+	int lifted;    /* the child's: where the source is out of the way of another's target; -1 */
+	bool courtesy; /* if it fails, the target stays what it was */
 };
 
 struct child_plan {
@@ -41,8 +40,11 @@ struct child_plan {
 	unsigned unshare_from;
 	bool keep_descriptors;
 	bool have_close_range;
-	struct placement placements[CHILD_PLACEMENTS];
+	struct placement *placements; /* sorted by target; each target is there once */
 	unsigned placement_count;
+	bool raise_limit;    /* a target is not below the soft limit */
+	int terminal;        /* the target that becomes the controlling terminal; -1: none */
+	int kept_descriptor; /* what else must stay open and where it is; -1: none */
 
 	/* The program. */
 	const char *path;
@@ -72,8 +74,10 @@ int child_prepare_function(struct child_plan *plan);
 /* The signals that this process ignores. */
 sys_signal_set child_find_ignored(void);
 
-/* The highest number at which the child will place something; at least 2. */
-int child_highest_target(const struct child_plan *plan);
+/* Whether the child will place something at this number. */
+bool child_is_target(const struct child_plan *plan, long descriptor);
+/* A close-on-exec copy with the lowest free number from 3 on that is no target. */
+int child_copy_aside(const struct child_plan *plan, int descriptor);
 
 /* Whether the process of this pidfd has ended. */
 bool child_has_ended(int pidfd);

@@ -69,8 +69,8 @@ static int open_report(const struct child_plan *plan, int ret_report[2])
 {
 	if (pipe2(ret_report, O_CLOEXEC) < 0)
 		return -errno;
-	int lifted = fcntl(ret_report[1], F_DUPFD_CLOEXEC, child_highest_target(plan) + 1);
-	int r = lifted < 0 ? -errno : 0;
+	int lifted = child_copy_aside(plan, ret_report[1]);
+	int r = lifted < 0 ? lifted : 0;
 	close(ret_report[1]);
 	ret_report[1] = lifted;
 	if (r < 0)
@@ -89,7 +89,7 @@ static int fork_exec(const struct birth_paths *paths, struct birth_slot *slot, s
 	birth_fork_lock();
 	int r = open_report(&slot->plan, report);
 	if (r == 0) {
-		slot->plan.report_descriptor = report[1];
+		slot->plan.report_descriptor = slot->plan.kept_descriptor = report[1];
 		r = birth_fork(child_run_program, &slot->plan, paths->self_pidfd, &pid, &pidfd);
 		close(report[1]);
 		if (r < 0)
@@ -113,7 +113,7 @@ int birth_program(const struct birth_paths *paths, struct birth_slot *slot, stru
 	/* Handlers that the clone leaves in place must be found, too. */
 	if (paths->program != PIDRING_BIRTH_CLONE_VM)
 		plan->reset = SYS_ALL_SIGNALS;
-	plan->report_descriptor = -1;
+	plan->report_descriptor = plan->kept_descriptor = -1;
 	plan->failed_step = 0;
 	plan->failed_error = 0;
 	slot->report_descriptor = -1;

@@ -5,6 +5,8 @@
 
 #include "options.h"
 
+#include <stdbool.h>
+
 /* -1 where there is none. All are close-on-exec and above 2. */
 struct stream_ends {
 	/* For the child, opened for this start: closed here once the child has them. A stream that goes where
@@ -17,9 +19,15 @@ struct stream_ends {
 
 #define STREAM_ENDS_NONE ((struct stream_ends){ { -1, -1, -1 }, { -1, -1, -1 } })
 
-/* Opens what the settings ask for, or nothing. Explains a failure. */
-int stream_ends_open(struct stream_ends *ret_ends, const struct settings *settings);
+/*
+ * Opens what the settings ask for, in two steps. Each explains a failure; the caller closes what has been
+ * opened so far. First what may block: files that are flushed, and paths. It overwrites *ends.
+ */
+int stream_ends_open_paths(struct stream_ends *ends, const struct settings *settings);
+/* Then the rest, with the family's lock held: a fork of another thread comes before it or knows of it. */
+int stream_ends_open(struct stream_ends *ends, const struct settings *settings);
 void stream_ends_close_child(struct stream_ends *ends);
 void stream_ends_close_own(struct stream_ends *ends);
+bool stream_ends_has_own(const struct stream_ends *ends);
 
 #endif

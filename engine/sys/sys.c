@@ -26,6 +26,10 @@ struct pidfd_information {
 #define PIDFD_INFORMATION_EXIT (1ULL << 3)
 #define PIDFD_GET_INFORMATION  _IOWR(0xFF, 11, struct pidfd_information)
 
+#ifndef TIOCGPTPEER
+#define TIOCGPTPEER _IO('T', 0x41)
+#endif
+
 int sys_pidfd_open(pid_t pid)
 {
 	return (int)raw_call2(SYS_pidfd_open, pid, 0);
@@ -70,6 +74,11 @@ int sys_futex_wait(const uint32_t *word, uint32_t expected, int64_t deadline)
 	 * BITSET form takes an absolute deadline of CLOCK_MONOTONIC. */
 	return (int)raw_call6(SYS_futex, (long)word, FUTEX_WAIT_BITSET, expected, (long)timeout, 0,
 	                      (long)FUTEX_BITSET_MATCH_ANY);
+}
+
+int sys_terminal_peer(int master, int flags)
+{
+	return (int)raw_call3(SYS_ioctl, master, TIOCGPTPEER, flags);
 }
 
 int sys_signal_mask(const sys_signal_set *set, sys_signal_set *ret_old)

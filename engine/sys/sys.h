@@ -85,6 +85,9 @@ int sys_close_range(unsigned first, unsigned last, unsigned flags);
  * (INT64_MAX: none). */
 int sys_futex_wait(const uint32_t *word, uint32_t expected, int64_t deadline);
 
+/* The other end of a pseudo-terminal, opened whatever is mounted: ioctl(TIOCGPTPEER), Linux 4.13. */
+int sys_terminal_peer(int master, int flags);
+
 int sys_signal_mask(const sys_signal_set *set, sys_signal_set *ret_old);
 
 /* The address that the kernel clears and wakes when this thread ends: libc's copy of the thread id. */
