@@ -6,7 +6,9 @@
 #include "explain.h"
 #include "input.h"
 #include "output.h"
-#include "stops.h"
+#include "job_control.h"
+#include "sys/sys.h"
+#include "timekeeper.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -98,6 +100,7 @@ static int open_watch(struct pidring *engine)
 		               strerror(-r));
 	/* A fork's engine takes the same one. */
 	engine->backend = watch_backend(engine->watch);
+	engine->alarm = INT64_MAX;
 	return 0;
 }
 
@@ -162,7 +165,7 @@ static void drop_streams(struct pidring_process *process)
 {
 	output_drop(process);
 	input_drop(process);
-	stops_drop(process);
+	job_control_drop(process);
 }
 
 static void detach(struct pidring_process *process)
@@ -202,8 +205,11 @@ int pidring_close(struct pidring *engine)
 		watch_close(engine->watch);
 	if (engine->abandoned)
 		watch_free(engine->abandoned);
-	if (LIST_EMPTY(&family.engines))
+	timers_release(&engine->timers);
+	if (LIST_EMPTY(&family.engines)) {
 		birth_slots_release(&family.slots);
+		timekeeper_retire();
+	}
 	family_leave();
 	free(engine);
 	return 0;
@@ -223,7 +229,9 @@ void engine_after_fork(struct pidring *engine)
 	/* This may be the fork that a start takes for its own child, which needs what was taken for it. */
 	if (engine->low)
 		low_descriptors_close_free(engine->low);
+	timers_forget(&engine->timers);
 	engine->outstanding = 0;
+	engine->member_count = 0;
 	engine->fetching = engine->driven = engine->kicked = false;
 	TAILQ_INIT(&engine->queue);
 	TAILQ_INIT(&engine->members);
@@ -240,10 +248,25 @@ void engine_become(struct pidring *engine, int parent_pidfd)
 
 /* --- members --- */
 
-void engine_add(struct pidring *engine, struct pidring_process *process)
+int engine_add(struct pidring *engine, struct pidring_process *process)
 {
+	int r = timers_reserve(&engine->timers, (engine->member_count + 1) * TIMERS_PER_PROCESS);
+
+	if (r < 0)
+		return r;
 	process->engine = engine;
 	TAILQ_INSERT_TAIL(&engine->members, process, engine_link);
+	engine->member_count++;
+	return 0;
+}
+
+static void unset_timers(struct pidring_process *process)
+{
+	struct timers *timers = &process->engine->timers;
+
+	timers_set(timers, &process->deadline_timer, INT64_MAX);
+	timers_set(timers, &process->stop_timer, INT64_MAX);
+	timers_set(timers, &process->drain_timer, INT64_MAX);
 }
 
 void engine_remove(struct pidring_process *process)
@@ -251,7 +274,9 @@ void engine_remove(struct pidring_process *process)
 	if (!process->engine)
 		return;
 	engine_drop_events(process);
+	unset_timers(process);
 	TAILQ_REMOVE(&process->engine->members, process, engine_link);
+	process->engine->member_count--;
 	process->engine = NULL;
 }
 
@@ -323,6 +348,43 @@ bool engine_unwatch(struct pidring_process *process, struct process_watch *watch
 		watch->armed = false;
 	let_go(watch);
 	return true;
+}
+
+/* --- timers --- */
+
+void engine_set_timer(struct pidring_process *process, struct timer *timer, int64_t moment)
+{
+	struct pidring *engine = process->engine;
+
+	if (!engine || timer->moment == moment)
+		return;
+	timers_set(&engine->timers, timer, moment);
+	/* An alarm that is too early does no harm: whoever it wakes sets the right one. */
+	if (timers_next(&engine->timers) < engine->alarm)
+		engine_kick(engine);
+	timekeeper_notice();
+}
+
+int64_t engine_next_timer(const struct pidring *engine)
+{
+	return timers_next(&engine->timers);
+}
+
+void engine_run_timers(struct pidring *engine)
+{
+	if (engine_next_timer(engine) != INT64_MAX)
+		timers_run(&engine->timers, clock_now());
+}
+
+/* Only while nobody is inside the watch. */
+static void set_alarm(struct pidring *engine)
+{
+	int64_t next = engine_next_timer(engine);
+
+	if (next == engine->alarm)
+		return;
+	engine->alarm = next;
+	watch_set_alarm(engine->watch, next);
 }
 
 /* --- waiting --- */
@@ -406,6 +468,7 @@ static int look(struct pidring *engine, int64_t timeout, const struct watch_inte
 	/* What cannot be armed must not hold up the rest. */
 	if (unarmed < 0)
 		timeout = 0;
+	set_alarm(engine);
 	engine->fetching = true;
 	family_leave();
 	int r = watch_wait(engine->watch, items, BATCH, timeout, interruption);
@@ -440,6 +503,7 @@ static int fetch(struct pidring *engine, struct pidring_event *events, size_t ca
 	for (;;) {
 		/* What the last call handed out, or nobody will fetch. */
 		engine_release_delivered(engine);
+		engine_run_timers(engine);
 		size_t count = engine_take_events(engine, events, capacity);
 		if (count > 0)
 			return (int)count;
@@ -463,6 +527,8 @@ static int fetch_and_kick(struct pidring *engine, struct pidring_event *events, 
 	bool unfinished = !TAILQ_EMPTY(&engine->events) || !TAILQ_EMPTY(&engine->queue);
 	if (engine->driven && engine->watch && watch_wants_look(engine->watch))
 		unfinished = true;
+	if (r != -EBUSY && engine->driven && engine->watch)
+		set_alarm(engine);
 	if (r != -EBUSY && unfinished)
 		engine_kick(engine);
 	family_leave();
@@ -564,6 +630,7 @@ int pidring_features(struct pidring *engine, struct pidring_features *ret_featur
 			.multishot_read = abilities.reads,
 			.stop_wait = abilities.stops,
 			.silent_write = sys_writes_silently(),
+			.group_signal = sys_pidfd_signals_groups(),
 		};
 		r = options_fill(ret_features, &features, sizeof features, sizeof features);
 	}

@@ -25,18 +25,21 @@ struct pidring {
 	struct timers timers;
 	struct pidring_statistics statistics; /* of input */
 	struct watch_counts counts;           /* of output, after the last look */
+	int64_t alarm;                        /* what the watch knows of the timers */
 
 	bool fetching;                   /* a thread is inside pidring_wait */
 	bool driven;                     /* pidring_fd was asked for: another loop looks at the watch */
 	bool kicked;                     /* and the fetching thread has not come by since */
 	struct process_watch_list queue; /* to be armed */
 	struct process_list members;     /* all processes of this engine */
-	struct process_list events;      /* those with pending events */
+	size_t member_count;
+	struct process_list events; /* those with pending events */
 };
 
 /* --- with the family's lock held --- */
 
-void engine_add(struct pidring *engine, struct pidring_process *process);
+/* -ENOMEM. */
+int engine_add(struct pidring *engine, struct pidring_process *process);
 /* The process leaves its engine, if it has one: no events, no watches (those in the kernel's hands keep their
  * reference). */
 void engine_remove(struct pidring_process *process);

@@ -3,7 +3,7 @@
 #include "engine.h"
 #include "input.h"
 #include "output.h"
-#include "stops.h"
+#include "job_control.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -101,7 +101,7 @@ static void fill_event(struct pidring_process *process, unsigned bit, struct pid
 		break;
 	case EVENT_STOPPED:
 		ret_event->type = PIDRING_STOPPED;
-		ret_event->code = stops_signal(process);
+		ret_event->code = job_control_signal(process);
 		break;
 	case EVENT_CONTINUED:
 		ret_event->type = PIDRING_CONTINUED;

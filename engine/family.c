@@ -5,6 +5,7 @@
 #include "engine.h"
 #include "explain.h"
 #include "finalize.h"
+#include "timekeeper.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -93,6 +94,7 @@ static void renew(void)
 
 	keeper_forget();
 	birth_fork_forget();
+	timekeeper_forget();
 	family.generation++;
 	family.pid = getpid();
 	family.live_objects = 0;

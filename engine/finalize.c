@@ -6,6 +6,7 @@
 #include "explain.h"
 #include "family.h"
 #include "sys/sys.h"
+#include "timekeeper.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -233,6 +234,17 @@ static struct pidring_process *hold_child(bool daemon)
 	return process;
 }
 
+/* Whether it has ended, or cannot be waited for. */
+static bool wait_for_child(const struct pidring_process *process, int64_t deadline)
+{
+	struct pollfd items[1 + TIMEKEEPER_ITEMS] = { { .fd = process->pidfd, .events = POLLIN } };
+
+	family_enter();
+	int r = timekeeper_wait(items, 1, deadline);
+	family_leave();
+	return r != 0;
+}
+
 static void let_go(struct pidring_process *process, bool sentinel_is_ready)
 {
 	family_enter();
@@ -253,7 +265,7 @@ static void join_daemons(void)
 
 	while ((process = hold_child(true))) {
 		int64_t deadline = killed ? INT64_MAX : exiting.grace_deadline;
-		bool ended = watch_sentinel(process->pidfd, deadline) != 0;
+		bool ended = wait_for_child(process, deadline);
 		let_go(process, ended);
 		if (ended)
 			continue;
@@ -269,7 +281,7 @@ static void join_children(void)
 	log_children("join() for process", false);
 	join_daemons();
 	while ((process = hold_child(false))) {
-		watch_sentinel(process->pidfd, INT64_MAX);
+		wait_for_child(process, INT64_MAX);
 		let_go(process, true);
 	}
 }

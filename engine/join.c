@@ -4,6 +4,7 @@
 #include "explain.h"
 #include "family.h"
 #include "process.h"
+#include "timekeeper.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -39,16 +40,14 @@ static int check_join(const struct pidring_process *process)
 /* Waits without the lock; the users keep the pidfd. Returns 0 when it has ended. */
 static int wait_for_end(struct pidring_process *process, int64_t deadline)
 {
-	int pidfd = process->pidfd;
+	struct pollfd items[1 + TIMEKEEPER_ITEMS] = { { .fd = process->pidfd, .events = POLLIN } };
 	bool ended = false;
 	int r = 0;
 
 	process->references++;
 	process->users++;
 	while (!ended && r == 0) {
-		family_leave();
-		r = watch_sentinel(pidfd, deadline);
-		family_enter();
+		r = timekeeper_wait(items, 1, deadline);
 		ended = process_look(process);
 		if (ended || r < 0)
 			break;
@@ -76,6 +75,7 @@ static int join(struct pidring_process *process, int64_t deadline)
 	if (r < 0 || process->state == PROCESS_ENDED)
 		return r;
 	if (deadline == 0) {
+		timekeeper_run();
 		if (process_look(process))
 			return 0;
 		return explain(-ETIMEDOUT, "process '%s' is still running", process->name);
@@ -200,14 +200,14 @@ int pidring_wait_any(struct pidring_wait_item *items, size_t count, int64_t time
 	if (count == 0 && timeout == PIDRING_FOREVER)
 		return explain(-EINVAL, "pidring_wait_any: nothing to wait for, and for ever");
 
-	struct pollfd *polls = calloc(count + 1, sizeof *polls);
+	struct pollfd *polls = calloc(count + TIMEKEEPER_ITEMS, sizeof *polls);
 	if (!polls)
 		return explain(-ENOMEM, "no memory to wait for %zu items", count);
 	family_enter();
 	int r = hold_items(items, count, polls, &held);
-	family_leave();
 	if (r == 0)
-		r = watch_sentinels(polls, count, deadline);
+		r = timekeeper_wait(polls, count, deadline);
+	family_leave();
 	if (r == -EINVAL)
 		r = explain(r, "pidring_wait_any: %zu items are more than the limit of descriptors", count);
 	if (r >= 0)

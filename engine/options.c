@@ -63,6 +63,32 @@ int engine_options_read(struct pidring_engine_options *ret_options,
 	return 0;
 }
 
+int stop_options_read(struct pidring_stop_options *ret_options, const struct pidring_stop_options *given)
+{
+	if (!given) {
+		*ret_options = (struct pidring_stop_options){ .size = sizeof *ret_options };
+		return 0;
+	}
+	int r = read_struct(ret_options, sizeof *ret_options, sizeof *ret_options, given, given->size,
+	                    "pidring_stop_options");
+	if (r < 0)
+		return r;
+	if (!ret_options->steps && ret_options->step_count > 0)
+		return explain(-EINVAL, "pidring_process_stop: steps is NULL, but step_count is %zu",
+		               ret_options->step_count);
+	for (size_t i = 0; i < ret_options->step_count; i++) {
+		const struct pidring_stop_step *step = &ret_options->steps[i];
+
+		if (step->signal_number < 0 || step->signal_number > SYS_SIGNALS)
+			return explain(-EINVAL, "steps[%zu].signal_number is %d, which is no signal", i,
+			               step->signal_number);
+		if (step->wait < 0)
+			return explain(-EINVAL, "steps[%zu].wait is %lld, which is negative", i,
+			               (long long)step->wait);
+	}
+	return 0;
+}
+
 int options_fill(void *ret_struct, const void *ours, size_t our_size, size_t least_size)
 {
 	size_t size = *(const size_t *)ret_struct;

@@ -59,6 +59,9 @@ void settings_free(struct settings *settings);
 int engine_options_read(struct pidring_engine_options *ret_options,
                         const struct pidring_engine_options *given);
 
+/* Reads and checks. */
+int stop_options_read(struct pidring_stop_options *ret_options, const struct pidring_stop_options *given);
+
 /* The bytes of a struct that the caller's own version of it can hold: for structs that are filled. -EINVAL:
  * none. */
 int options_fill(void *ret_struct, const void *ours, size_t our_size, size_t least_size);

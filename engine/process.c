@@ -9,7 +9,8 @@
 #include "family.h"
 #include "input.h"
 #include "output.h"
-#include "stops.h"
+#include "stop.h"
+#include "job_control.h"
 #include "sys/sys.h"
 
 #include <errno.h>
@@ -59,6 +60,10 @@ static struct pidring_process *allocate(enum process_kind kind)
 	SLIST_INIT(&process->watches);
 	process_add_watch(process, &process->exit_watch, exit_watch_reported);
 	process_add_watch(process, &process->birth_watch, birth_watch_reported);
+	process->deadline_timer =
+		(struct timer){ .moment = INT64_MAX, .process = process, .due = deadline_due };
+	process->stop_timer = (struct timer){ .moment = INT64_MAX, .process = process, .due = stop_due };
+	process->drain_timer = (struct timer){ .moment = INT64_MAX, .process = process };
 	return process;
 }
 
@@ -78,8 +83,9 @@ static void release(struct pidring_process *process)
 	launch_free(process->launch);
 	output_free(process);
 	input_free(process);
-	stops_free(process);
+	job_control_free(process);
 	free(process->placements);
+	free(process->stopping.own_steps);
 	free(process->parent_name);
 	free(process->identity);
 	free(process->name);
@@ -183,7 +189,7 @@ static int make_streams(struct pidring_process *process)
 	if (r == 0)
 		r = input_new(process);
 	if (r == 0)
-		r = stops_new(process);
+		r = job_control_new(process);
 	return r;
 }
 
@@ -219,8 +225,9 @@ int pidring_process_new(struct pidring_process **ret_process, struct pidring *en
 	r = inherit(process, &read, number);
 	if (r == 0)
 		r = make_streams(process);
+	if (r == 0)
+		r = engine_add(engine, process);
 	if (r == 0) {
-		engine_add(engine, process);
 		TAILQ_INSERT_TAIL(&family.objects, process, object_link);
 		family.live_objects++;
 	}
@@ -257,6 +264,7 @@ void process_localize(struct pidring_process *process)
 	watch->queued = watch->held = watch->wanted = watch->armed = watch->item.armed = false;
 	output_forget(process);
 	input_forget(process);
+	process->deadline_timer.moment = process->stop_timer.moment = process->drain_timer.moment = INT64_MAX;
 	process->slot = NULL;
 	process->authkey_memfd = -1;
 	process->low = NULL;
@@ -324,6 +332,8 @@ static void fill_record(struct pidring_process *process, const struct reaped *re
 		.known = known,
 		.start_time = process->start_time,
 		.end_time = clock_now(),
+		.deadline_passed = process->deadline_passed,
+		.stop_signal = process->stopping.last_signal,
 	};
 	if (known) {
 		process->record.wait_status = status;
@@ -350,11 +360,12 @@ bool process_look(struct pidring_process *process)
 
 	fill_record(process, &reaped);
 	process->state = PROCESS_ENDED;
+	stop_at_end(process);
 	process_settle(process);
 	engine_push(process, EVENT_EXITED);
 	output_process_ended(process);
 	input_process_ended(process);
-	stops_process_ended(process);
+	job_control_process_ended(process);
 	if (!process->has_handle)
 		engine_unwatch(process, &process->exit_watch);
 	family_remove_child(process);
@@ -420,7 +431,7 @@ static void drop_streams(struct pidring_process *process)
 {
 	output_drop(process);
 	input_drop(process);
-	stops_drop(process);
+	job_control_drop(process);
 	for (int i = 0; i < 3 && process->settings; i++)
 		if (!settings_engine_has(process->settings, i))
 			process_close_own_end(process, i);
@@ -447,6 +458,7 @@ int pidring_process_close(struct pidring_process *process)
 	}
 	process->closed = true;
 	drop_streams(process);
+	stop_forget(process);
 	engine_drop_events(process);
 	process_release_pidfd(process);
 	family_leave();
@@ -469,6 +481,7 @@ void pidring_process_free(struct pidring_process *process)
 	bool goes_on = process->state == PROCESS_STARTED || process->state == PROCESS_STARTING;
 	if (!goes_on || !process_is_ours(process)) {
 		process->closed = true;
+		stop_forget(process);
 		process_release_pidfd(process);
 	}
 	if (process->listed_in == &family.inherited) {

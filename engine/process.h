@@ -27,6 +27,9 @@ enum process_state {
 	PROCESS_ENDED, /* and reaped: the record is there for good */
 };
 
+/* deadline_timer, stop_timer, drain_timer. */
+enum { TIMERS_PER_PROCESS = 3 };
+
 /* Events of a process that nobody has fetched yet, in the order in which they are handed out. */
 enum {
 	EVENT_STARTED = 1 << 0,
@@ -58,6 +61,16 @@ struct process_watch {
 };
 
 SLIST_HEAD(process_watches, process_watch);
+/* Stopping it step by step. */
+struct stopping {
+	const struct pidring_stop_step *steps; /* the next one */
+	size_t left;                           /* 0: it is not being stopped */
+	struct pidring_stop_step *own_steps;   /* if they are not those of the settings */
+	int64_t wait;                          /* before the next one */
+	bool group;
+	int last_signal; /* that was sent; 0: none */
+};
+
 TAILQ_HEAD(process_list, pidring_process);
 TAILQ_HEAD(process_watch_list, process_watch);
 
@@ -107,8 +120,10 @@ struct pidring_process {
 	struct process_watch exit_watch, birth_watch;
 	struct output *output; /* NULL: no stream comes to the engine */
 	struct input *input;   /* NULL: stdin does not come from it */
-	struct stops *stops;   /* NULL: not to be told */
+	struct job_control *job_control;   /* NULL: not to be told */
 	struct timer deadline_timer, stop_timer, drain_timer;
+	bool deadline_passed;
+	struct stopping stopping;
 	TAILQ_ENTRY(pidring_process) engine_link, event_link;
 
 	struct process_list *listed_in; /* children, inherited, or NULL */

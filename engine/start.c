@@ -15,7 +15,8 @@
 #include "input.h"
 #include "output.h"
 #include "process.h"
-#include "stops.h"
+#include "stop.h"
+#include "job_control.h"
 #include "sys/sys.h"
 
 #include <errno.h>
@@ -469,10 +470,11 @@ static void publish(struct start *start)
 		process->exit_watch.item.descriptor = process->pidfd;
 		engine_count(process);
 		engine_watch(process, &process->exit_watch);
-		stops_begin(process);
+		job_control_begin(process);
 		output_begin(process);
 		input_begin(process);
 	}
+	deadline_begin(process);
 }
 
 /* The child that could not run its program has ended or is about to; nobody has seen it. */

@@ -20,14 +20,16 @@ struct timers {
 	size_t count, room;
 };
 
-/* Makes room for `more` timers beside those that are set, so that setting them cannot fail. -ENOMEM. */
-int timers_reserve(struct timers *timers, size_t more);
+/* Makes room for `total` timers, so that setting so many cannot fail. -ENOMEM. */
+int timers_reserve(struct timers *timers, size_t total);
 void timers_release(struct timers *timers);
+/* In a fork: none is set. The room stays. */
+void timers_forget(struct timers *timers);
 /* Sets, moves, or with INT64_MAX takes out. */
 void timers_set(struct timers *timers, struct timer *timer, int64_t moment);
 /* The earliest moment; INT64_MAX: none. */
 int64_t timers_next(const struct timers *timers);
-/* Takes out those whose moment has come, and calls them. */
+/* Takes out those whose moment has come, one by one, and calls them; they may set and unset any. */
 void timers_run(struct timers *timers, int64_t now);
 
 #endif

@@ -40,6 +40,17 @@ int sys_pidfd_send_signal(int pidfd, int signal_number)
 	return (int)raw_call4(SYS_pidfd_send_signal, pidfd, signal_number, 0, 0);
 }
 
+int sys_pidfd_signal_group(int pidfd, int signal_number)
+{
+	return (int)raw_call4(SYS_pidfd_send_signal, pidfd, signal_number, 0, PIDFD_SIGNAL_PROCESS_GROUP);
+}
+
+/* The flag is looked at before the descriptor. */
+bool sys_pidfd_signals_groups(void)
+{
+	return sys_pidfd_signal_group(-1, 0) == -EBADF;
+}
+
 int sys_waitid_pidfd(int pidfd, siginfo_t *ret_information, struct rusage *ret_usage)
 {
 	ret_information->si_pid = 0;

@@ -34,6 +34,10 @@ enum {
 	SYS_RING_FUTEX_WAIT = 51,
 	SYS_FUTEX2_32_BITS_SHARED = 2,
 };
+/* linux/pidfd.h: 6.9 */
+#ifndef PIDFD_SIGNAL_PROCESS_GROUP
+#define PIDFD_SIGNAL_PROCESS_GROUP (1U << 2)
+#endif
 /* linux/close_range.h: 5.9 */
 #ifndef CLOSE_RANGE_UNSHARE
 #define CLOSE_RANGE_UNSHARE (1U << 1)
@@ -67,6 +71,10 @@ long sys_clone_vfork(void *stack_top, int *ret_pidfd, int (*function)(void *), v
 
 int sys_pidfd_open(pid_t pid);
 int sys_pidfd_send_signal(int pidfd, int signal_number);
+/* To the group whose leader it is or was. -ESRCH: nobody is in it, or it does not exist yet. -EINVAL: before
+ * Linux 6.9. */
+int sys_pidfd_signal_group(int pidfd, int signal_number);
+bool sys_pidfd_signals_groups(void);
 /* waitid(2) on a pidfd for its end, without blocking, with the rusage that libc's waitid leaves out. Returns
  * 0 with si_pid 0 while it runs. */
 int sys_waitid_pidfd(int pidfd, siginfo_t *ret_information, struct rusage *ret_usage);

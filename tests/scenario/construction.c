@@ -180,7 +180,7 @@ SCENARIO(construction, engine_takes_few_descriptors)
 	engine = open_engine();
 	check(pidring_fd(engine) >= 0);
 	check(!open_before[pidring_fd(engine)]);
-	check(count_descriptors() - before <= 10);
+	check(count_descriptors() - before <= 11);
 	for (int descriptor = 0; descriptor < 256; descriptor++)
 		if (descriptor_is_open(descriptor) && !open_before[descriptor])
 			check_int(fcntl(descriptor, F_GETFD), FD_CLOEXEC);
