@@ -5,8 +5,8 @@
 #include "clock.h"
 #include "explain.h"
 #include "input.h"
-#include "output.h"
 #include "job_control.h"
+#include "output.h"
 #include "sys/sys.h"
 #include "timekeeper.h"
 

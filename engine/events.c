@@ -2,8 +2,8 @@
 /* What has happened to processes and was not fetched yet: kept as bits of each, so there is nothing to run out of. */
 #include "engine.h"
 #include "input.h"
-#include "output.h"
 #include "job_control.h"
+#include "output.h"
 
 #include <errno.h>
 #include <unistd.h>

@@ -46,6 +46,8 @@ int options_read(struct pidring_options *ret_options, const struct pidring_optio
 	                   "pidring_options");
 }
 
+enum { LEAST_OUTPUT_MEMORY = 128 * 1024, MOST_OUTPUT_MEMORY = 1024 * 1024 * 1024 };
+
 int engine_options_read(struct pidring_engine_options *ret_options,
                         const struct pidring_engine_options *given)
 {
@@ -57,6 +59,10 @@ int engine_options_read(struct pidring_engine_options *ret_options,
 	                    "pidring_engine_options");
 	if (r < 0)
 		return r;
+	if (ret_options->output_memory != 0 && (ret_options->output_memory < LEAST_OUTPUT_MEMORY ||
+	                                        ret_options->output_memory > MOST_OUTPUT_MEMORY))
+		return explain(-EINVAL, "pidring_open: output_memory is %zu, not between 128 KiB and 1 GiB",
+		               ret_options->output_memory);
 	if ((int)ret_options->backend < PIDRING_BACKEND_AUTOMATIC ||
 	    ret_options->backend > PIDRING_BACKEND_EPOLL)
 		return explain(-EINVAL, "pidring_open: there is no backend %d", (int)ret_options->backend);
@@ -87,6 +93,17 @@ int stop_options_read(struct pidring_stop_options *ret_options, const struct pid
 			               (long long)step->wait);
 	}
 	return 0;
+}
+
+int capture_options_read(struct pidring_capture_options *ret_options,
+                         const struct pidring_capture_options *given)
+{
+	if (!given) {
+		*ret_options = (struct pidring_capture_options){ .size = sizeof *ret_options };
+		return 0;
+	}
+	return read_struct(ret_options, sizeof *ret_options, sizeof *ret_options, given, given->size,
+	                   "pidring_capture_options");
 }
 
 int options_fill(void *ret_struct, const void *ours, size_t our_size, size_t least_size)

@@ -49,9 +49,9 @@ extern const char *const stream_names[3];
  */
 int options_read(struct pidring_options *ret_options, const struct pidring_options *given);
 int options_check(const struct pidring_options *options);
-/* The first of the streams that go to a terminal; -1: none. */
 /* Whether the engine itself is at the other end of the stream. */
 bool settings_engine_has(const struct settings *settings, int stream);
+/* The first of the streams that go to a terminal; -1: none. */
 int settings_terminal(const struct settings *settings);
 int settings_new(struct settings **ret_settings, const struct pidring_options *options);
 void settings_free(struct settings *settings);
@@ -61,6 +61,9 @@ int engine_options_read(struct pidring_engine_options *ret_options,
 
 /* Reads and checks. */
 int stop_options_read(struct pidring_stop_options *ret_options, const struct pidring_stop_options *given);
+
+int capture_options_read(struct pidring_capture_options *ret_options,
+                         const struct pidring_capture_options *given);
 
 /* The bytes of a struct that the caller's own version of it can hold: for structs that are filled. -EINVAL:
  * none. */

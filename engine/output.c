@@ -212,8 +212,7 @@ void output_begin(struct pidring_process *process)
 	for (int i = 0; output && i < STREAMS; i++) {
 		struct stream *stream = &output->streams[i];
 
-		if (!settings_engine_has(process->settings, stream->number) ||
-		    descriptor_of(stream) < 0)
+		if (!settings_engine_has(process->settings, stream->number) || descriptor_of(stream) < 0)
 			continue;
 		stream->watch.item.descriptor = descriptor_of(stream);
 		stream->is_open = true;

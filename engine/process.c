@@ -8,9 +8,9 @@
 #include "explain.h"
 #include "family.h"
 #include "input.h"
+#include "job_control.h"
 #include "output.h"
 #include "stop.h"
-#include "job_control.h"
 #include "sys/sys.h"
 
 #include <errno.h>

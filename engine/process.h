@@ -118,9 +118,9 @@ struct pidring_process {
 	unsigned pending_events;
 	struct process_watches watches; /* all of them */
 	struct process_watch exit_watch, birth_watch;
-	struct output *output; /* NULL: no stream comes to the engine */
-	struct input *input;   /* NULL: stdin does not come from it */
-	struct job_control *job_control;   /* NULL: not to be told */
+	struct output *output;           /* NULL: no stream comes to the engine */
+	struct input *input;             /* NULL: stdin does not come from it */
+	struct job_control *job_control; /* NULL: not to be told */
 	struct timer deadline_timer, stop_timer, drain_timer;
 	bool deadline_passed;
 	struct stopping stopping;
