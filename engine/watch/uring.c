@@ -134,6 +134,13 @@ static void prepare_stop(struct io_uring_sqe *sqe, const struct watch_item *item
 	sqe->addr2 = (uint64_t)(uintptr_t)item->information;
 }
 
+static void read_by_poll(struct watch_item *item)
+{
+	item->by_poll = true;
+	item->events = POLLIN;
+	fcntl(item->descriptor, F_SETFL, O_NONBLOCK);
+}
+
 static int submit_item(struct uring_watch *self, struct watch_item *item)
 {
 	struct io_uring_sqe *sqe;
@@ -141,6 +148,8 @@ static int submit_item(struct uring_watch *self, struct watch_item *item)
 
 	if (r < 0)
 		return r;
+	if (item->reads && !item->by_poll && !item->forgotten && !self->buffer_ring)
+		read_by_poll(item);
 	if (item->forgotten) {
 		/* Its descriptor or word is another's by now; all it needs is to be reported. */
 		io_uring_prep_nop(sqe);
@@ -324,22 +333,22 @@ static void provide_buffers(struct uring_watch *self)
 		io_uring_buf_ring_advance(self->buffer_ring, added);
 }
 
-/* Before the first item that reads. Without such a ring (before Linux 5.19, or no memory) each is read by a call. */
-static bool can_read(struct uring_watch *self)
+/* Without it (no memory, or no more locked memory for an ordinary user) each stream is read by calls. */
+static void set_up_buffer_ring(struct uring_watch *self)
 {
-	if (!self->has_multishot)
-		return false;
-	if (self->buffer_ring)
-		return true;
-	if (map_buffer_ring(self) < 0)
-		return false;
-	if (register_buffer_ring(self) < 0) {
-		release_buffer_ring(self);
-		self->has_multishot = false;
-		return false;
+	if (register_buffer_ring(self) == 0) {
+		provide_buffers(self);
+		return;
 	}
-	provide_buffers(self);
-	return true;
+	release_buffer_ring(self);
+	self->has_multishot = false;
+}
+
+/* Before the first item that reads. */
+static void make_buffer_ring(struct uring_watch *self)
+{
+	if (self->has_multishot && !self->buffer_ring && map_buffer_ring(self) == 0)
+		set_up_buffer_ring(self);
 }
 
 static struct watch_chunk *chunk_of(struct uring_watch *self, const struct io_uring_cqe *cqe)
@@ -438,9 +447,7 @@ static int replace_ring(struct uring_watch *self)
 	drop_ring(self);
 	int r = setup_ring(self);
 	if (r == 0 && self->buffer_ring)
-		r = register_buffer_ring(self);
-	if (r == 0)
-		provide_buffers(self);
+		set_up_buffer_ring(self);
 	if (r == 0)
 		r = start_signalling(self);
 	if (r == 0)
@@ -473,13 +480,6 @@ static int submit_own(struct uring_watch *self, struct watch_item *item)
 	return r;
 }
 
-static void read_by_poll(struct watch_item *item)
-{
-	item->by_poll = true;
-	item->events = POLLIN;
-	fcntl(item->descriptor, F_SETFL, O_NONBLOCK);
-}
-
 static int uring_arm(struct watch *watch, struct watch_item *item)
 {
 	struct uring_watch *self = of(watch);
@@ -491,8 +491,8 @@ static int uring_arm(struct watch *watch, struct watch_item *item)
 		watch_looks_add(&watch->looks, item);
 		return 0;
 	}
-	if (item->reads && !item->by_poll && !can_read(self))
-		read_by_poll(item);
+	if (item->reads)
+		make_buffer_ring(self);
 	item->starved = false;
 	r = submit_own(self, item);
 	if (r == 0)
