@@ -262,10 +262,9 @@ int pidring_process_signal_group(struct pidring_process *process, int signal_num
 	return r;
 }
 
-/* Copies the steps, if there are any. */
+/* Copies the steps, if there are any; else *ret_steps stays. */
 static int copy_steps(struct pidring_stop_step **ret_steps, const struct pidring_stop_options *options)
 {
-	*ret_steps = NULL;
 	if (options->step_count == 0)
 		return 0;
 	struct pidring_stop_step *steps = calloc(options->step_count, sizeof *steps);
@@ -295,7 +294,7 @@ static int stop(struct pidring_process *process, struct pidring_stop_step *steps
 int pidring_process_stop(struct pidring_process *process, const struct pidring_stop_options *options)
 {
 	struct pidring_stop_options read;
-	struct pidring_stop_step *steps;
+	struct pidring_stop_step *steps = NULL;
 
 	if (!process)
 		return explain_null("pidring_process_stop");
