@@ -201,7 +201,9 @@ void deadline_due(struct pidring_process *process)
 	if (!process_look(process)) {
 		process->deadline_passed = true;
 		engine_push(process, EVENT_DEADLINE_PASSED);
-		begin_stop(process, NULL, 0, process->settings->stop_group);
+		/* One that is under way would only begin again with its mildest signal. */
+		if (process->stopping.left == 0)
+			begin_stop(process, NULL, 0, process->settings->stop_group);
 	}
 	process_unreference(process);
 }

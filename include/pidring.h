@@ -173,8 +173,8 @@ PIDRING_PUBLIC int pidring_open(struct pidring **ret_engine, const struct pidrin
 
 /*
  * Closes the engine and releases it. Its processes are not touched: they run on, their objects can still be
- * joined, signalled, asked and freed; only their events are gone, and one that was not started yet can no
- * longer be. NULL is allowed. Not to be called while another thread uses the engine, but for pidring_wait,
+ * joined, signalled, asked and freed; only their events are gone, their pipes are closed, deadlines and stops
+ * under way are forgotten, and one that was not started yet can no longer be started. NULL is allowed. Not to be called while another thread uses the engine, but for pidring_wait,
  * which makes it fail. (With io_uring, the kernel's tidying up may interrupt one system call of the thread
  * that made the ring, now or when another thread takes over waiting; all restart by themselves but the few
  * that never do, such as epoll_wait(2), which fails with EINTR.)
@@ -447,8 +447,8 @@ struct pidring_options {
 	 * written before that moment is read in any case. 0: one second; PIDRING_NONE: no longer;
 	 * PIDRING_FOREVER. */
 	int64_t drain;
-	/* Nanoseconds after the start; when they are over the process is stopped as by pidring_process_stop. 0:
-	 * none. */
+	/* Nanoseconds after the start; when they are over the process is stopped as by pidring_process_stop,
+	 * unless that is under way. 0: none. */
 	int64_t deadline;
 	/* How it is stopped; none: SIGTERM, SIGCONT, 5 s, SIGKILL. */
 	const struct pidring_stop_step *stop_steps;
