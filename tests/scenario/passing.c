@@ -444,6 +444,38 @@ SCENARIO(passing, over_the_sentinels)
 	close_engine(engine);
 }
 
+static int look_through_sentinel(void *argument)
+{
+	int number = *(int *)argument;
+
+	check(!is_readable(number));
+	check(!is_readable(5));
+	check_int(fcntl(number, F_GETFD), 0);
+	return 0;
+}
+
+/* A sentinel can be passed, also as it is. */
+SCENARIO(passing, a_sentinel)
+{
+	struct pidring *engine = open_engine();
+	struct siblings siblings = start_siblings(engine);
+	int number = pidring_process_sentinel(siblings.processes[2]);
+	struct pidring_descriptor descriptors[] = { { number, 0 }, { number, 5 } };
+
+	check(number != 5);
+	for (int kind = 0; kind < 4; kind++)
+		check_int(finish(start_process(engine,
+		                               (struct pidring_options){ .target = look_through_sentinel,
+		                                                         .argument = &number,
+		                                                         .libc_fork = kind & 1,
+		                                                         .close_descriptors = kind & 2,
+		                                                         .descriptors = descriptors,
+		                                                         .descriptor_count = 2 })),
+		          0);
+	end_siblings(&siblings);
+	close_engine(engine);
+}
+
 /* --- failures --- */
 
 /* A source that was closed since the construction is named. */

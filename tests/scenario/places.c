@@ -735,6 +735,35 @@ SCENARIO(places, streams_outlive_the_engine)
 	close_engine(other);
 }
 
+/* The output of one process is the input of the next, and so on: ends of streams can be handed on. */
+SCENARIO(places, pipeline)
+{
+	struct pidring *engine = open_engine();
+	const char *const argv[] = { own_path(), "--sub", "places_talk", NULL };
+	struct pidring_options targets[] = { { .argv = argv },
+		                             { .target = talk },
+		                             { .target = talk, .libc_fork = true },
+		                             { .target = talk, .close_descriptors = true } };
+
+	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
+		struct pidring_options options = targets[i];
+
+		options.stdin_to = options.stdout_to = PIDRING_STREAM_RAW_PIPE;
+		options.stderr_to = PIDRING_STREAM_NULL;
+		struct pidring_process *first = start_process(engine, options);
+		options.stdin_to = PIDRING_STREAM_DESCRIPTOR;
+		options.stdin_descriptor = pidring_process_stream(first, STDOUT_FILENO);
+		struct pidring_process *second = start_process(engine, options);
+		int input = pidring_process_take_stream(first, STDIN_FILENO);
+		check_int(write(input, "word", 4), 4);
+		close(input);
+		check_text(read_all(pidring_process_stream(second, STDOUT_FILENO)), "out:out:word");
+		check_int(finish(second), 0);
+		check_int(finish(first), 0);
+	}
+	close_engine(engine);
+}
+
 /* With all descriptors in use a start fails, and leaves nothing behind. */
 SCENARIO(places, no_descriptors_left)
 {
