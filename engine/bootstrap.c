@@ -234,6 +234,9 @@ void bootstrap_run(void *argument)
 
 	prepare(bootstrap->plan);
 	close_sources(process, bootstrap->plan, null);
+	family_enter();
+	family_leave_streams(bootstrap->plan);
+	family_leave();
 	/* From here on handlers may run: they see the new current process. */
 	sys_signal_mask(&bootstrap->plan->signal_mask, NULL);
 

@@ -84,6 +84,23 @@ static void leave_streams(void)
 		process_close_own_ends(TAILQ_FIRST(&family.with_ends));
 }
 
+/* What the plan has closed, or replaced. */
+static void forget_placed(struct stream_ends *ends, const struct child_plan *plan)
+{
+	for (int i = 0; i < 3; i++)
+		if (!plan->keep_descriptors || child_is_target(plan, ends->own[i]))
+			ends->own[i] = -1;
+}
+
+void family_leave_streams(const struct child_plan *plan)
+{
+	struct pidring_process *process;
+
+	TAILQ_FOREACH(process, &family.with_ends, ends_link)
+	forget_placed(&process->ends, plan);
+	leave_streams();
+}
+
 /*
  * In a fork, on its only thread: what belongs to the original's threads and to its kernel objects is let go,
  * the children become inherited ones.
@@ -102,7 +119,9 @@ static void renew(void)
 	family.child_count = 0;
 	TAILQ_CONCAT(&family.inherited, &family.children, family_link);
 	leave_starts();
-	leave_streams();
+	/* The end of one process's stream may be what another one gets: then they go later. */
+	if (!family_in_birth)
+		leave_streams();
 	LIST_FOREACH(engine, &family.engines, link)
 	engine_after_fork(engine);
 	finalizers_forget();
@@ -291,18 +310,18 @@ void family_become(struct pidring_process *process, struct pidring_process *pare
 	family.current = process;
 }
 
-/* An object's sentinel must not be closed or replaced behind its back. */
+/* An object's sentinel must not be closed or replaced behind its back. What stands at the old number is left to
+ * the plan, which may have it as a source. */
 static void make_way(struct pidring_process *process, const struct child_plan *plan)
 {
 	if (process->pidfd < 0 || process == family.current)
 		return;
 	if (plan->keep_descriptors && !child_is_target(plan, process->pidfd))
 		return;
-	int moved = plan->keep_descriptors ? child_copy_aside(plan, process->pidfd) : -1;
-	close(process->pidfd);
-	process->pidfd = moved;
-	if (moved >= 0)
+	process->pidfd = plan->keep_descriptors ? child_copy_aside(plan, process->pidfd) : -1;
+	if (process->pidfd >= 0)
 		return;
+	process->pidfd = -1;
 	process_localize(process);
 	process->closed = true;
 }
@@ -313,11 +332,8 @@ static void make_way_for(struct child_plan *plan)
 
 	TAILQ_FOREACH(process, &family.objects, object_link)
 	make_way(process, plan);
-	if (child_is_target(plan, parent->pidfd)) {
-		int moved = child_copy_aside(plan, parent->pidfd);
-		close(parent->pidfd);
-		parent->pidfd = moved;
-	}
+	if (child_is_target(plan, parent->pidfd))
+		parent->pidfd = child_copy_aside(plan, parent->pidfd);
 }
 
 void family_leave_engines(struct child_plan *plan)

@@ -65,6 +65,8 @@ void family_become(struct pidring_process *process, struct pidring_process *pare
 /* And then: closes what the engines of the original still have open here, but for what the plan needs, and
  * moves out of the way what stays. */
 void family_leave_engines(struct child_plan *plan);
+/* And when the plan is carried out: closes the ends of streams of the original's processes. */
+void family_leave_streams(const struct child_plan *plan);
 
 /* Without the lock. */
 __attribute__((format(printf, 1, 2))) void family_log(const char *format, ...);

@@ -504,7 +504,7 @@ PIDRING_PUBLIC int pidring_process_new(struct pidring_process **ret_process, str
  *   -E2BIG      arguments and environment are too large
  *   -EBADF      a stream's descriptor has been closed since
  *   -EAGAIN, -ENOMEM, -EMFILE, -ENFILE    the limits of processes, memory, descriptors
- *   others      as execve(2), chdir(2), clone3(2) give them, with the step from pidring_process_failure
+ *   others      as execve(2), chdir(2), open(2), clone3(2) give them, with the step from pidring_process_failure
  */
 PIDRING_PUBLIC int pidring_process_start(struct pidring_process *process);
 
@@ -777,7 +777,8 @@ PIDRING_PUBLIC int pidring_process_resume(struct pidring_process *process);
  * The descriptor at this end of a stream (STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO) that goes to
  * PIDRING_STREAM_RAW_PIPE, _MEMORY or _TERMINAL. It belongs to the object and is closed with it. A memfd holds
  * what was written, from offset 0: fstat(2), pread(2) or mmap(2) it, the position is the child's. What is read from
- * a terminal is lost to the engine: use it to ask, not to read.
+ * a terminal is lost to the engine: use it to ask, not to read. (After an asynchronous start, the child's end of a
+ * pipe stays open here until it is known how the start went.)
  *
  *   -ENOTCONN   the stream goes elsewhere, or was taken
  *   -ESRCH      not started

@@ -21,7 +21,8 @@ struct stream_ends {
 
 /*
  * Opens what the settings ask for, in two steps. Each explains a failure; the caller closes what has been
- * opened so far. First what may block: files that are flushed, and paths. It overwrites *ends.
+ * opened so far. First what may block, and so without any lock: files that are flushed, and paths
+ * (which a fork of another thread at that moment gets, too). It overwrites *ends.
  */
 int stream_ends_open_paths(struct stream_ends *ends, const struct settings *settings);
 /* Then the rest, with the family's lock held: a fork of another thread comes before it or knows of it. */
