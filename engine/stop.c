@@ -94,7 +94,8 @@ static int send_signal(struct pidring_process *process, int signal_number)
 		return 0;
 	int r = process->stopping.group ? signal_group(process, signal_number)
 	                                : sys_pidfd_send_signal(process->pidfd, signal_number);
-	if (r == 0)
+	/* SIGCONT ends nothing. */
+	if (r == 0 && signal_number != SIGCONT)
 		process->stopping.last_signal = signal_number;
 	return r;
 }

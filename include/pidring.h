@@ -843,7 +843,7 @@ struct pidring_exit_record {
 	int64_t end_time;     /* the same when its end was noticed here (the kernel does not keep the moment
 	                        itself) */
 	bool deadline_passed; /* before its end */
-	int stop_signal;      /* the last that stopping it has sent; 0: none */
+	int stop_signal;      /* the last, but for SIGCONT, that stopping it has sent; 0: none */
 };
 
 /*

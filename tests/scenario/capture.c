@@ -157,7 +157,7 @@ SCENARIO(capture, stops_the_endless_at_the_limit)
 	check_int(captured.output.length, 100 * 1000);
 	check(captured.output.truncated);
 	check_int(captured.record.code, -SIGTERM);
-	check_int(captured.record.stop_signal, SIGCONT);
+	check_int(captured.record.stop_signal, SIGTERM);
 	pidring_captured_release(&captured);
 }
 
