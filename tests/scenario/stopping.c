@@ -211,7 +211,7 @@ SCENARIO(stopping, stopped_process_is_continued)
 		poll(NULL, 0, 1);
 	check_int(pidring_process_stop(process, NULL), 0);
 	check_int(join_code(process), -SIGTERM);
-	check_end(process, -SIGTERM, SIGCONT, false);
+	check_end(process, -SIGTERM, SIGTERM, false);
 	close_all();
 }
 
