@@ -328,7 +328,6 @@ static void leave_child_behind(uint64_t seed, uint64_t amount)
 	/* It must not be found by whoever waits for the end of the others. */
 	close(STDIN_FILENO);
 	wait_for_end_of(3);
-	signal(SIGPIPE, SIG_IGN);
 	write_pattern(STDOUT_FILENO, seed, amount, amount, 64 * KIBIBYTE);
 	_exit(0);
 }
