@@ -192,7 +192,7 @@ SCENARIO(flow, bytes_outlive_the_object)
 /* A terminal, which no ring reads by itself, gets its share of the smallest memory. */
 SCENARIO(flow, terminal_in_little_memory)
 {
-	const char *const argv[] = { "echo", "hello", NULL };
+	const char *const argv[] = { "cat", NULL };
 	struct pidring *engine =
 		open_engine_with((struct pidring_engine_options){ .output_memory = 128 * KIBIBYTE });
 	struct child quiet = { 0 }, terminal = { .is_unchecked = true };
@@ -203,11 +203,16 @@ SCENARIO(flow, terminal_in_little_memory)
 	options.descriptors = &passed;
 	options.descriptor_count = 1;
 	begin_child(&quiet, engine, options);
-	fetch_present(engine);
 	begin_child(&terminal, engine,
-	            (struct pidring_options){ .argv = argv, .stdout_to = PIDRING_STREAM_TERMINAL });
+	            (struct pidring_options){ .argv = argv,
+	                                      .stdin_to = PIDRING_STREAM_TERMINAL,
+	                                      .stdout_to = PIDRING_STREAM_TERMINAL });
+	fetch_present(engine);
+	check_int(pidring_process_write(terminal.process, "hello\n", 6), 6);
+	check_int(pidring_process_close_input(terminal.process), 0);
 	fetch_until(engine, &terminal.last, 1);
-	check_int(terminal.received[0], strlen("hello\r\n"));
+	/* What was typed is echoed. */
+	check_int(terminal.received[0], 2 * strlen("hello\r\n"));
 	latch_close(&latch);
 	fetch_all(engine, 64);
 	end_child(&quiet, 0, 0, 0);
