@@ -393,16 +393,16 @@ static void set_alarm(struct pidring *engine)
 static int see_to(struct pidring *engine, struct process_watch *watch)
 {
 	struct watch_item *item = &watch->item;
-	int r = 0;
 
 	/* It will be reported first, and then wanted again. */
 	if (watch->armed && (!item->armed || item->forgotten))
 		return 0;
 	item->events = watch->events;
-	if (watch->wanted)
-		r = watch->armed ? watch_change(engine->watch, item) : watch_arm(engine->watch, item);
-	else if (watch->armed)
-		watch_disarm(engine->watch, item);
+	if (!watch->wanted) {
+		watch->armed = watch->armed && !watch_disarm(engine->watch, item);
+		return 0;
+	}
+	int r = watch->armed ? watch_change(engine->watch, item) : watch_arm(engine->watch, item);
 	watch->armed = item->armed;
 	return r;
 }
@@ -437,6 +437,7 @@ static bool take_report(struct pidring *engine, struct watch_item *item)
 	bool is_exit = watch == &process->exit_watch;
 
 	process->references++;
+	item->is_reported = false;
 	watch->armed = item->armed;
 	watch->reported(watch);
 	bool held_back = is_exit && process->state == PROCESS_STARTED && process->engine == engine;
@@ -465,8 +466,8 @@ static int look(struct pidring *engine, int64_t timeout, const struct watch_inte
 	struct watch_item *items[BATCH];
 	int unarmed = see_to_queue(engine);
 
-	/* What cannot be armed must not hold up the rest. */
-	if (unarmed < 0)
+	/* What cannot be armed must not hold up the rest, and what was disarmed may have been told at once. */
+	if (unarmed < 0 || !TAILQ_EMPTY(&engine->events))
 		timeout = 0;
 	set_alarm(engine);
 	engine->fetching = true;

@@ -23,6 +23,7 @@ static void reported(struct process_watch *watch)
 
 	if (!watch->wanted || job_control->information.si_pid == 0 || process->state != PROCESS_STARTED)
 		return;
+	process_settle(process);
 	engine_withdraw(process, BOTH);
 	if (job_control->information.si_code == CLD_CONTINUED) {
 		engine_push(process, EVENT_CONTINUED);

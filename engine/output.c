@@ -2,7 +2,8 @@
 /*
  * The life of an output stream: it is read until its end, whatever becomes of the process. Once the process has
  * ended, only a grandchild can keep it open; the drain time sets a limit to that. What the process itself wrote is in
- * the pipe by then, so when the time is over as many bytes as stand there are still read, and no more.
+ * the pipe by then, so when the time is over as many bytes as stand there are still read, and no more. For that
+ * reading is interrupted first: bytes that the ring has read, and not told, must not be taken for some of those.
  */
 #include "output.h"
 
@@ -18,11 +19,13 @@
 
 struct stream {
 	struct process_watch watch;
-	int number;   /* STDOUT_FILENO or STDERR_FILENO */
-	bool is_open; /* its end has not been told */
-	bool closing; /* nobody wants the rest */
-	int code;     /* how it ended */
-	int64_t left; /* once the drain time is over: the bytes that are still to be read; -1: before */
+	int number;    /* STDOUT_FILENO or STDERR_FILENO */
+	bool is_open;  /* its end has not been told */
+	bool closing;  /* nobody wants the rest */
+	int code;      /* how it ended */
+	bool counting; /* the drain time is over: what is left is counted as soon as nobody reads */
+	int64_t left;  /* from then on: the most bytes that are still to be read; else -1 */
+	bool hung_up;  /* a terminal that nobody has open, but its process lives */
 };
 
 enum { STREAMS = 2 };
@@ -49,22 +52,28 @@ static void close_descriptor(const struct stream *stream)
 	process_close_own_end(stream->watch.process, stream->number);
 }
 
+static bool is_terminal(const struct stream *stream)
+{
+	return stream->watch.process->settings->streams[stream->number].to == PIDRING_STREAM_TERMINAL;
+}
+
 /* A terminal whose other side is closed answers EIO. */
 static int end_code(const struct stream *stream)
 {
-	bool is_terminal =
-		stream->watch.process->settings->streams[stream->number].to == PIDRING_STREAM_TERMINAL;
-
 	if (stream->closing)
 		return -ECANCELED;
-	return is_terminal && stream->watch.item.result == -EIO ? 0 : stream->watch.item.result;
+	return is_terminal(stream) && stream->watch.item.result == -EIO ? 0 : stream->watch.item.result;
 }
 
 static void end(struct stream *stream)
 {
 	struct pidring_process *process = stream->watch.process;
 
-	close_descriptor(stream);
+	/* To close a terminal is to hang up, and a program may close its stdout some time before its end. */
+	stream->hung_up =
+		stream->is_open && !stream->closing && is_terminal(stream) && process->state != PROCESS_ENDED;
+	if (!stream->hung_up)
+		close_descriptor(stream);
 	if (!stream->is_open)
 		return;
 	stream->is_open = false;
@@ -85,17 +94,34 @@ static void stop_reading(struct stream *stream)
 		end(stream);
 }
 
-/* All that was there at the end of the drain time has been read. */
-static void finish(struct stream *stream)
+/* Ends it if all that was there at the end of the drain time has been read. */
+static void end_if_drained(struct stream *stream)
 {
 	struct pollfd item = { .fd = descriptor_of(stream), .events = POLLIN };
 
-	if (poll(&item, 1, 0) > 0 && item.revents & POLLHUP) {
-		/* Nobody has it open: the end comes by itself. */
+	poll(&item, 1, 0);
+	/* Nobody has it open: the end comes by itself. */
+	if (item.revents & (POLLHUP | POLLERR))
 		stream->left = -1;
-		return;
-	}
-	stop_reading(stream);
+	else if (stream->left == 0 || !(item.revents & POLLIN))
+		stop_reading(stream);
+}
+
+/* What is on its way through a terminal is counted nowhere, but it is less than this. */
+enum { MOST_IN_TERMINAL = 64 * 1024 };
+
+/* Nobody reads now, and what was read has been told. */
+static void count_the_rest(struct stream *stream)
+{
+	int bytes = 0;
+
+	stream->counting = false;
+	if (ioctl(descriptor_of(stream), FIONREAD, &bytes) < 0)
+		bytes = 0;
+	stream->left = is_terminal(stream) ? MOST_IN_TERMINAL : bytes;
+	end_if_drained(stream);
+	if (!stream->closing)
+		engine_watch(stream->watch.process, &stream->watch);
 }
 
 static void take_chunks(struct stream *stream)
@@ -116,25 +142,35 @@ static void take_chunks(struct stream *stream)
 		return;
 	}
 	STAILQ_CONCAT(&output->chunks, &stream->watch.item.chunks);
+	/* A program that writes is running, and that is told first. */
+	process_settle(process);
 	engine_push(process, EVENT_OUTPUT);
+}
+
+static void reading_is_over(struct stream *stream)
+{
+	struct pidring_process *process = stream->watch.process;
+
+	if (!stream->is_open || stream->closing || stream->watch.item.result != -ECANCELED)
+		end(stream);
+	else if (process->output->paused)
+		return;
+	else if (stream->counting)
+		count_the_rest(stream);
+	else
+		engine_watch(process, &stream->watch);
 }
 
 static void reported(struct process_watch *watch)
 {
 	struct stream *stream = (struct stream *)watch;
-	struct output *output = watch->process->output;
 
 	if (!STAILQ_EMPTY(&watch->item.chunks))
 		take_chunks(stream);
-	if (watch->armed) {
-		if (stream->left == 0 && !stream->closing)
-			finish(stream);
-		return;
-	}
-	if (!stream->is_open || stream->closing || watch->item.result != -ECANCELED)
-		end(stream);
-	else if (!output->paused)
-		engine_watch(watch->process, watch);
+	if (!watch->armed)
+		reading_is_over(stream);
+	else if (stream->left >= 0 && !stream->closing)
+		end_if_drained(stream);
 }
 
 /* --- the drain time --- */
@@ -143,15 +179,13 @@ static void drain_is_over(struct pidring_process *process)
 {
 	for (int i = 0; i < STREAMS; i++) {
 		struct stream *stream = &process->output->streams[i];
-		int bytes = 0;
 
 		if (!stream->is_open || stream->closing)
 			continue;
-		if (ioctl(descriptor_of(stream), FIONREAD, &bytes) < 0)
-			bytes = 0;
-		stream->left = bytes;
-		if (bytes == 0)
-			finish(stream);
+		stream->counting = true;
+		engine_unwatch(process, &stream->watch);
+		if (!stream->watch.armed)
+			count_the_rest(stream);
 	}
 }
 
@@ -171,8 +205,12 @@ static void begin_to_drain(struct pidring_process *process)
 
 void output_process_ended(struct pidring_process *process)
 {
-	if (process->output)
-		begin_to_drain(process);
+	if (!process->output)
+		return;
+	for (int i = 0; i < STREAMS; i++)
+		if (process->output->streams[i].hung_up)
+			close_descriptor(&process->output->streams[i]);
+	begin_to_drain(process);
 }
 
 /* --- the whole --- */
@@ -297,9 +335,13 @@ static void pause_all(struct pidring_process *process)
 	struct output *output = process->output;
 
 	output->paused = true;
-	for (int i = 0; i < STREAMS; i++)
+	for (int i = 0; i < STREAMS; i++) {
+		/* Resuming begins to drain anew. */
+		output->streams[i].counting = false;
+		output->streams[i].left = -1;
 		if (output->streams[i].is_open && !output->streams[i].closing)
 			engine_unwatch(process, &output->streams[i].watch);
+	}
 	engine_set_timer(process, &process->drain_timer, INT64_MAX);
 }
 

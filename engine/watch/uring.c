@@ -308,7 +308,10 @@ static int register_buffer_ring(struct uring_watch *self)
 /* Some are kept for what the ring cannot read by itself. */
 static size_t most_buffers(const struct uring_watch *self)
 {
-	return self->base.buffers.count - self->base.buffers.count / 4;
+	size_t count = self->base.buffers.count;
+	size_t kept = count / 4 > 0 ? count / 4 : 1;
+
+	return count - kept;
 }
 
 static void provide_buffers(struct uring_watch *self)

@@ -120,7 +120,8 @@ bool watch_disarm(struct watch *watch, struct watch_item *item)
 		return false;
 	item->armed = false;
 	item->result = -ECANCELED;
-	return true;
+	/* Bytes that were read, and wait to be taken, come first. */
+	return !item->is_reported;
 }
 
 /* --- reports --- */
@@ -181,7 +182,6 @@ static int take_reports(struct watch *watch, struct watch_item **ret_items, size
 		struct watch_item *item = TAILQ_FIRST(&watch->reports);
 
 		TAILQ_REMOVE(&watch->reports, item, report_link);
-		item->is_reported = false;
 		watch->report_count--;
 		ret_items[count++] = item;
 	}

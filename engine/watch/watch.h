@@ -48,9 +48,9 @@ struct watch_item {
 	bool armed;     /* the watch's, like all that follows: armed, and not over */
 	bool forgotten; /* disarmed, but still in the kernel's hands */
 	bool is_looked_at;
-	bool by_poll; /* it reads, but the ring cannot do that by itself */
-	bool starved; /* waits to be handed to the ring */
-	bool is_reported;
+	bool by_poll;     /* it reads, but the ring cannot do that by itself */
+	bool starved;     /* waits to be handed to the ring */
+	bool is_reported; /* until the caller has looked at it, who takes this back */
 	TAILQ_ENTRY(watch_item) link, report_link;
 };
 
@@ -83,8 +83,9 @@ struct watch_counts watch_counts(const struct watch *watch);
 int watch_arm(struct watch *watch, struct watch_item *item);
 /* The item is armed, and its events are others now. */
 int watch_change(struct watch *watch, struct watch_item *item);
-/* True: it is disarmed. False: the kernel still holds the item, which must stay until it is reported; its
- * descriptor may be closed and its word used for something else. One that reads may have chunks then. */
+/* True: it is disarmed. False: the kernel still holds the item, or a report of it has not been taken, so it must stay
+ * until it is reported; its descriptor may be closed and its word used for something else. One that reads may have
+ * chunks then. */
 bool watch_disarm(struct watch *watch, struct watch_item *item);
 void watch_release_chunk(struct watch *watch, struct watch_chunk *chunk);
 
