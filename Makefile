@@ -26,7 +26,9 @@ ENGINE_CFLAGS = $(ALL_CFLAGS) -D_GNU_SOURCE -Iengine -fPIC -fvisibility=hidden
 
 # name in pkg-config:package of Debian
 RUN_PACKAGES := liburing:liburing-dev
-CHECK_PACKAGES := $(RUN_PACKAGES) criterion:libcriterion-dev libuv:libuv1-dev glib-2.0:libglib2.0-dev
+LOOP_PACKAGES := libuv:libuv1-dev gio-2.0:libglib2.0-dev
+CHECK_PACKAGES := $(RUN_PACKAGES) criterion:libcriterion-dev $(LOOP_PACKAGES)
+BENCH_PACKAGES := $(RUN_PACKAGES) $(LOOP_PACKAGES)
 
 URING_CFLAGS = $(shell $(PKG_CONFIG) --cflags liburing)
 URING_LIBS = $(shell $(PKG_CONFIG) --libs liburing)
@@ -55,10 +57,12 @@ SCENARIO_OBJECTS := $(patsubst tests/%.c,$(BUILD)/tests/objects/%.o,$(wildcard t
 LOOP_OBJECTS := $(patsubst tests/%.c,$(BUILD)/tests/objects/%.o,$(wildcard tests/loops/*.c) $(SCENARIO_RUNNER))
 TEST_PROGRAMS := $(SCENARIOS) $(LOOPS)
 
-BENCH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out bench/noop.c,$(wildcard bench/*.c)))
+# Without libc, each by itself.
+BENCH_CHILDREN := $(BUILD)/bench/noop $(BUILD)/bench/writer
+BENCH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out bench/noop.c bench/writer.c,$(wildcard bench/*.c)))
 
 .PHONY: all run check install uninstall format lint asan tsan valgrind bench clean help \
-	packages-run packages-check build-check test quick-check
+	packages-run packages-check packages-bench build-check test quick-check
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 FORCE:
@@ -87,6 +91,9 @@ packages-run:
 packages-check:
 	@./.ci/packages $(CHECK_PACKAGES)
 
+packages-bench:
+	@./.ci/packages $(BENCH_PACKAGES)
+
 # --- building -------------------------------------------------------------------------------------
 
 $(UNSANITIZED): override SANITIZE :=
@@ -107,7 +114,10 @@ $(BUILD)/tests/objects/loops/%.o: TEST_CFLAGS = $(shell $(PKG_CONFIG) --cflags l
 
 $(BUILD)/bench/%.o: bench/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -D_GNU_SOURCE -c $< -o $@
+	$(CC) $(ALL_CFLAGS) -D_GNU_SOURCE $(BENCH_CFLAGS) -c $< -o $@
+
+$(BUILD)/bench/collect_libuv.o: BENCH_CFLAGS = $(shell $(PKG_CONFIG) --cflags libuv)
+$(BUILD)/bench/collect_glib.o: BENCH_CFLAGS = $(shell $(PKG_CONFIG) --cflags gio-2.0)
 
 $(STATIC): $(ENGINE_OBJECTS)
 	rm -f $@
@@ -141,12 +151,12 @@ $(DRIVER): tests/driver.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Itests -o $@ $< $(LDFLAGS) $(shell $(PKG_CONFIG) --libs criterion) -lpthread
 
-$(BUILD)/bench/noop: bench/noop.c
+$(BENCH_CHILDREN): $(BUILD)/bench/%: bench/%.c bench/raw.h
 	@mkdir -p $(@D)
-	$(CC) -O2 -static -nostdlib -nostartfiles -ffreestanding -fno-stack-protector -o $@ $<
+	$(CC) -O2 -Wall -Wextra -static -nostdlib -nostartfiles -ffreestanding -fno-stack-protector -o $@ $<
 
 $(BUILD)/bench/suite: $(BENCH_OBJECTS) $(STATIC)
-	$(CC) $(LDFLAGS) -Wl,-z,now -o $@ $^ $(URING_STATIC) -lpthread -lm
+	$(CC) $(LDFLAGS) -Wl,-z,now -o $@ $^ $(URING_STATIC) $(shell $(PKG_CONFIG) --libs libuv gio-2.0) -lpthread -lm
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
@@ -202,8 +212,8 @@ lint:
 	clang-tidy --quiet --warnings-as-errors='*' $(ENGINE) $(wildcard tools/*.c) -- \
 		-std=gnu11 -D_GNU_SOURCE -Iinclude -Iengine -Itools $(URING_CFLAGS)
 
-bench: packages-run
-	@$(MAKE) --no-print-directory $(BUILD)/bench/suite $(BUILD)/bench/noop $(BUILD)/pidring-run
+bench: packages-bench
+	@$(MAKE) --no-print-directory $(BUILD)/bench/suite $(BENCH_CHILDREN) $(BUILD)/pidring-run
 	$(BUILD)/bench/suite --json $(BUILD)/bench/results.json
 
 # --- installing -----------------------------------------------------------------------------------

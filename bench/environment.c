@@ -45,7 +45,7 @@ static size_t hard_descriptor_limit(void)
 	return (size_t)limit.rlim_max;
 }
 
-const char *environment_missing(const struct bench_conditions *conditions)
+const char *environment_missing(const struct bench_conditions *conditions, unsigned worlds)
 {
 	if (conditions->cores > count_cores())
 		return "not enough cores";
@@ -53,7 +53,7 @@ const char *environment_missing(const struct bench_conditions *conditions)
 	    hard_descriptor_limit() < conditions->descriptors + SPARE_DESCRIPTORS)
 		return "the hard limit of descriptors is too low";
 	if (conditions->megabytes != 0 &&
-	    count_free_megabytes() < BENCH_WORLDS * conditions->megabytes + SPARE_MEGABYTES)
+	    count_free_megabytes() < (size_t)worlds * conditions->megabytes + SPARE_MEGABYTES)
 		return "not enough free memory";
 	return NULL;
 }

@@ -8,8 +8,8 @@
 /* Stands for the static program without libc that lies beside the suite. */
 #define PROGRAM_NO_OP "no-op"
 
-/* Why these conditions cannot be had here, or NULL. */
-const char *environment_missing(const struct bench_conditions *conditions);
+/* Why these conditions cannot be had here in so many worlds at once, or NULL. */
+const char *environment_missing(const struct bench_conditions *conditions, unsigned worlds);
 
 /* Pins this process, and so all that it creates, to the cores of the row. Ends in bench_fail. */
 void environment_pin(const struct bench_conditions *conditions);

@@ -10,5 +10,6 @@ extern const struct bench_row asynchronous_rows[];
 extern const struct bench_row function_rows[];
 extern const struct bench_row watch_rows[];
 extern const struct bench_row run_rows[];
+extern const struct bench_row output_rows[];
 
 #endif

@@ -125,6 +125,17 @@ static bool has_contender(const struct bench_row *row, enum bench_world world)
 	return false;
 }
 
+unsigned bench_count_worlds(const struct bench_row *row)
+{
+	unsigned count = 0;
+
+	for (unsigned world = 0; world < BENCH_WORLDS; world++) {
+		if (has_contender(row, (enum bench_world)world))
+			count++;
+	}
+	return count;
+}
+
 /* Ends with the end of its socket: then the row is over, or has failed. */
 __attribute__((noreturn)) static void live_as_world(const struct bench_row *row, enum bench_world world,
                                                     int requests)
@@ -370,7 +381,7 @@ void bench_run_row(const struct bench_row *row, const struct bench_settings *set
 
 	*ret_samples =
 		(struct bench_samples){ .outcome = BENCH_SKIPPED, .contenders = count, .rounds = rounds };
-	ret_samples->reason = environment_missing(&row->conditions);
+	ret_samples->reason = environment_missing(&row->conditions, bench_count_worlds(row));
 	if (ret_samples->reason == NULL && row->missing != NULL)
 		ret_samples->reason = row->missing(row);
 	if (ret_samples->reason != NULL)

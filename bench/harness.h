@@ -6,9 +6,9 @@
  * weigh on the next. Within a row the contenders take turns, one operation each a round, in an order that is
  * shuffled from round to round: none of them always inherits the caches that the same neighbour left behind.
  *
- * A row has two worlds, each a process under the row's conditions: in one of them lives the library, in the
- * other all that it is compared with. An open engine would weigh on the others (fork() runs the library's
- * handlers, waitid(P_ALL) finds its children), and their children on it. Worlds measure in themselves, told
+ * A row has worlds, each a process under the row's conditions: in one of them lives the library, in another all
+ * that it is compared with, but for other libraries, which have one each. An open engine would weigh on the
+ * others (fork() runs the library's handlers, waitid(P_ALL) finds its children), and their children on it. Worlds measure in themselves, told
  * to by the row's process, so the telling is not in the time.
  */
 #ifndef BENCH_HARNESS_H
@@ -21,14 +21,24 @@
 #define BENCH_MAXIMUM_CONTENDERS 8
 #define BENCH_MAXIMUM_ROUNDS     100000
 
-/* Performs one operation and returns its nanoseconds. It checks what it did: a failure ends in bench_fail. */
+/* Performs one operation and returns its nanoseconds, or its calls if they are the row's unit. It checks what it did: a failure ends in bench_fail. */
 typedef int64_t (*bench_measure)(void);
 
 enum bench_world {
 	BENCH_BARE = 0,
 	BENCH_LIBRARY = 1,
-	BENCH_WORLDS = 2,
+	BENCH_LIBUV = 2,
+	BENCH_GLIB = 3,
+	BENCH_WORLDS = 4,
 };
+
+/* What samples are. */
+enum bench_unit {
+	BENCH_NANOSECONDS = 0,
+	BENCH_CALLS = 1, /* thousandths of a system call */
+};
+
+enum { BENCH_CALL = 1000 };
 
 struct bench_contender {
 	const char *name;
@@ -49,12 +59,15 @@ struct bench_row {
 	const struct bench_contender *contenders;
 	const char *baseline; /* the contender that ratios are taken to */
 	struct bench_conditions conditions;
+	enum bench_unit unit;
 	unsigned rounds;
 	bool rehearsed; /* before each operation that counts, the same once more */
 
 	/* For the family's own use. */
 	const char *program; /* PROGRAM_NO_OP, or the file to run */
 	unsigned count;      /* children in a burst, children watched, jobs at a time */
+	size_t bytes;        /* that each child writes; a figure for the whole is told if it is one child */
+	unsigned write_size; /* so many at a time */
 
 	/* Why the row cannot run here, or NULL; optional. */
 	const char *(*missing)(const struct bench_row *row);
@@ -94,6 +107,8 @@ struct bench_samples {
 };
 
 size_t bench_count_contenders(const struct bench_row *row);
+/* How many worlds the row has. */
+unsigned bench_count_worlds(const struct bench_row *row);
 size_t bench_find_contender(const struct bench_row *row, const char *name);
 bool bench_is_selected(const struct bench_row *row, const struct bench_settings *settings);
 

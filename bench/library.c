@@ -55,6 +55,17 @@ struct pidring_process *library_new_program(char *const argv[], bool asynchronou
 	});
 }
 
+struct pidring_process *library_new_writer(char *const argv[], bool asynchronous, void *user_data)
+{
+	return new_process(&(struct pidring_options){
+		.size = sizeof(struct pidring_options),
+		.argv = (const char *const *)argv,
+		.asynchronous = asynchronous,
+		.stdout_to = PIDRING_STREAM_PIPE,
+		.user_data = user_data,
+	});
+}
+
 struct pidring_process *library_new_function(int (*function)(void *argument))
 {
 	return new_process(&(struct pidring_options){
@@ -110,20 +121,25 @@ static size_t count_ends(const struct pidring_event *events, int count)
 	return ends;
 }
 
-static int fetch(struct pidring_event *ret_events, int64_t timeout)
+static int fetch(struct pidring_event *ret_events, size_t capacity, int64_t timeout)
 {
-	int count = pidring_wait(engine, ret_events, EVENTS_AT_ONCE, timeout);
+	int count = pidring_wait(engine, ret_events, capacity, timeout);
 
 	if (count < 0)
 		fail_with_explanation("pidring_wait", count);
 	return count;
 }
 
+int library_fetch(struct pidring_event *ret_events, size_t capacity)
+{
+	return fetch(ret_events, capacity, PIDRING_FOREVER);
+}
+
 void library_look(void)
 {
 	struct pidring_event events[EVENTS_AT_ONCE];
 
-	if (fetch(events, 0) != 0)
+	if (fetch(events, EVENTS_AT_ONCE, 0) != 0)
 		bench_fail("an event that was not expected", 0);
 }
 
@@ -133,7 +149,7 @@ void library_wait_for_ends(size_t count)
 	size_t ends = 0;
 
 	while (ends < count)
-		ends += count_ends(events, fetch(events, PIDRING_FOREVER));
+		ends += count_ends(events, fetch(events, EVENTS_AT_ONCE, PIDRING_FOREVER));
 	if (ends != count)
 		bench_fail("more processes ended than were started", 0);
 }
@@ -144,7 +160,7 @@ void library_wait_for_end(struct pidring_process *process, int code)
 	int count = 0;
 
 	do {
-		count = fetch(events, PIDRING_FOREVER);
+		count = fetch(events, EVENTS_AT_ONCE, PIDRING_FOREVER);
 	} while (count_ends(events, count) == 0);
 	if (count != 1 || events[0].process != process || events[0].code != code)
 		bench_fail("another event than expected", 0);

@@ -10,12 +10,16 @@ struct pidring *library_engine(void);
 void library_close(void);
 
 struct pidring_process *library_new_program(char *const argv[], bool asynchronous);
+/* Started by library_start_many; its stdout comes as events. */
+struct pidring_process *library_new_writer(char *const argv[], bool asynchronous, void *user_data);
 struct pidring_process *library_new_function(int (*function)(void *argument));
 void library_start(struct pidring_process *process);
 void library_start_many(struct pidring_process *const *processes, size_t count);
 void library_join(struct pidring_process *process);
 void library_join_all(struct pidring_process *const *processes, size_t count);
 
+/* Fetches events, at least one. */
+int library_fetch(struct pidring_event *ret_events, size_t capacity);
 /* Fetches without waiting; there must be nothing. What was started last is watched from now on. */
 void library_look(void);
 /* Fetches events until `count` processes have ended. */

@@ -16,6 +16,7 @@ const struct bench_family bench_families[] = {
 	{ "function", function_rows },
 	{ "watch", watch_rows },
 	{ "run", run_rows },
+	{ "output", output_rows },
 	{ 0 },
 };
 

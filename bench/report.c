@@ -10,14 +10,19 @@
 #include <sys/utsname.h>
 #include <time.h>
 
-enum { NANOSECONDS_A_MICROSECOND = 1000 };
+/* Samples are thousandths of what is printed: of a microsecond, of a call. */
+enum { SAMPLES_A_UNIT = 1000 };
+
+/* By enum bench_unit: in the tables, and at the ends of the names in JSON. */
+static const char *const unit_names[] = { "microseconds", "calls" };
+static const char *const json_units[] = { "ns", "millicalls" };
 
 /* By enum bench_outcome. */
 static const char *const outcome_names[] = { "measured", "skipped", "failed" };
 
-static double microseconds(double nanoseconds)
+static double units(double samples)
 {
-	return nanoseconds / NANOSECONDS_A_MICROSECOND;
+	return samples / SAMPLES_A_UNIT;
 }
 
 static struct bench_figures figures_of(const struct bench_result *result, size_t index, const char *beside)
@@ -33,9 +38,8 @@ static void print_contender(FILE *file, const struct bench_result *result, size_
 	const struct bench_figures figures = figures_of(result, index, result->row->baseline);
 
 	(void)fprintf(file, "  %-16s %11.2f %11.2f %11.2f %11.2f %8.3f %8.3f\n",
-	              result->row->contenders[index].name, microseconds(figures.median),
-	              microseconds(figures.p10), microseconds(figures.p90), microseconds(figures.p99),
-	              figures.ratio, figures.paired_ratio);
+	              result->row->contenders[index].name, units(figures.median), units(figures.p10),
+	              units(figures.p90), units(figures.p99), figures.ratio, figures.paired_ratio);
 }
 
 void report_row(FILE *file, const struct bench_result *result)
@@ -51,7 +55,7 @@ void report_row(FILE *file, const struct bench_result *result)
 		(void)fprintf(file, "\n  failed: no figures\n\n");
 		return;
 	}
-	(void)fprintf(file, "; %zu rounds, microseconds, ratio to %s\n", result->samples.rounds,
+	(void)fprintf(file, "; %zu rounds, %s, ratio to %s\n", result->samples.rounds, unit_names[row->unit],
 	              row->baseline);
 	(void)fprintf(file, "  %-16s %11s %11s %11s %11s %8s %8s\n", "contender", "median", "p10", "p90",
 	              "p99", "ratio", "paired");
@@ -82,9 +86,8 @@ static void print_target(FILE *file, const struct bench_target *target, const st
 		return;
 	}
 	figures = figures_of(result, bench_find_contender(result->row, target->contender), target->beside);
-	(void)fprintf(file, "%10.2f %10.2f %8.3f %7.2f  %s\n", microseconds(figures.median),
-	              microseconds(figures.p90), figures.ratio, target->limit,
-	              figures.ratio <= target->limit ? "yes" : "no");
+	(void)fprintf(file, "%10.2f %10.2f %8.3f %7.2f  %s\n", units(figures.median), units(figures.p90),
+	              figures.ratio, target->limit, figures.ratio <= target->limit ? "yes" : "no");
 }
 
 void report_targets(FILE *file, const struct bench_result *results, size_t count)
@@ -104,12 +107,13 @@ void report_targets(FILE *file, const struct bench_result *results, size_t count
 static void write_contender(FILE *file, const struct bench_result *result, size_t index)
 {
 	const struct bench_figures figures = figures_of(result, index, result->row->baseline);
+	const char *unit = json_units[result->row->unit];
 
 	(void)fprintf(file,
-	              "        { \"name\": \"%s\", \"median_ns\": %.0f, \"p10_ns\": %.0f, \"p90_ns\": %.0f, "
-	              "\"p99_ns\": %.0f, \"ratio\": %.4f, \"paired_ratio\": %.4f }%s\n",
-	              result->row->contenders[index].name, figures.median, figures.p10, figures.p90,
-	              figures.p99, figures.ratio, figures.paired_ratio,
+	              "        { \"name\": \"%s\", \"median_%s\": %.0f, \"p10_%s\": %.0f, \"p90_%s\": %.0f, "
+	              "\"p99_%s\": %.0f, \"ratio\": %.4f, \"paired_ratio\": %.4f }%s\n",
+	              result->row->contenders[index].name, unit, figures.median, unit, figures.p10, unit,
+	              figures.p90, unit, figures.p99, figures.ratio, figures.paired_ratio,
 	              index + 1 < result->samples.contenders ? "," : "");
 }
 

@@ -310,11 +310,12 @@ static unsigned long read_number(const char *path)
 static const char *missing(const struct bench_row *row)
 {
 	struct bench_conditions conditions = { .descriptors = row->count + SPARE_DESCRIPTORS };
+	unsigned worlds = bench_count_worlds(row);
 	unsigned long pids = read_number("/proc/sys/kernel/pid_max");
 
-	if (pids < (unsigned long)BENCH_WORLDS * row->count + SPARE_PIDS)
+	if (pids < (unsigned long)worlds * row->count + SPARE_PIDS)
 		return "the kernel has too few pids";
-	return environment_missing(&conditions);
+	return environment_missing(&conditions, worlds);
 }
 
 #define ROW(row_count, row_count_text, row_rounds)                                                           \
