@@ -333,10 +333,10 @@ ssize_t pidring_process_write(struct pidring_process *process, const void *data,
 		length = SSIZE_MAX;
 	process_enter(process);
 	ssize_t r = check(process);
-	if (r == 0 && (process->input->closed || process->input->closing))
-		r = explain_broken(process);
 	if (r == 0)
 		r = check_engine(process);
+	if (r == 0 && (process->input->closed || process->input->closing))
+		r = explain_broken(process);
 	if (r == 0 && length > 0)
 		r = take_input(process, data, length);
 	family_leave();
@@ -374,10 +374,9 @@ int pidring_process_close_input(struct pidring_process *process)
 		return explain_null("pidring_process_close_input");
 	process_enter(process);
 	int r = check(process);
-	bool is_open = r == 0 && !process->input->closed && !process->input->closing;
-	if (is_open)
+	if (r == 0)
 		r = check_engine(process);
-	if (r == 0 && is_open)
+	if (r == 0 && !process->input->closed && !process->input->closing)
 		r = close_input(process);
 	family_leave();
 	return r;

@@ -189,7 +189,7 @@ SCENARIO(flow, bytes_outlive_the_object)
 	close_engine(engine);
 }
 
-/* A terminal, which no ring reads by itself, gets its share of the smallest memory. */
+/* A terminal beside a pipe that is quiet: it gets its share of the smallest memory. */
 SCENARIO(flow, terminal_in_little_memory)
 {
 	const char *const argv[] = { "cat", NULL };

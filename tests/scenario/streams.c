@@ -109,6 +109,35 @@ void begin_child(struct child *child, struct pidring *engine, struct pidring_opt
 	check_int(pidring_process_start(child->process), 0);
 }
 
+struct pidring_options with_input(struct child *child, const char *kind, uint64_t number, uint64_t amount)
+{
+	struct pidring_options options = awkward(child, kind, number, amount);
+
+	options.stdin_to = PIDRING_STREAM_PIPE;
+	options.input_limit = INPUT_LIMIT;
+	return options;
+}
+
+struct latch begin_latched(struct child *child, struct pidring *engine, struct pidring_options options)
+{
+	struct latch latch = latch_open();
+	struct pidring_descriptor passed = { latch.reader, 3 };
+
+	options.descriptors = &passed;
+	options.descriptor_count = 1;
+	begin_child(child, engine, options);
+	return latch;
+}
+
+ssize_t write_input(struct child *child, uint64_t position, size_t length)
+{
+	static unsigned char bytes[4 * MEBIBYTE];
+
+	check(length <= sizeof(bytes));
+	fill_pattern(bytes, length, seed_of(child->number, STDIN_FILENO), position);
+	return pidring_process_write(child->process, bytes, length);
+}
+
 struct pidring *open_engine_with(struct pidring_engine_options options)
 {
 	struct pidring *engine = open_engine(); /* skips where there is none */
@@ -367,11 +396,25 @@ static bool is_kind(char **argv, const char *kind)
 	return strcmp(argv[1], kind) == 0;
 }
 
+static void read_input(uint64_t amount)
+{
+	char bytes[4096];
+
+	while (amount > 0) {
+		ssize_t count =
+			read(STDIN_FILENO, bytes, amount < sizeof(bytes) ? (size_t)amount : sizeof(bytes));
+
+		check(count > 0);
+		amount -= (uint64_t)count;
+	}
+}
+
 static bool run_reader(char **argv)
 {
 	if (is_kind(argv, "deaf")) {
 		wait_for_end_of(3);
 	} else if (is_kind(argv, "unplugged")) {
+		read_input(strtoull(argv[3], NULL, 10));
 		close(STDIN_FILENO);
 		write_pattern(STDOUT_FILENO, seed_of(strtoull(argv[2], NULL, 10), STDOUT_FILENO), 0, 1, 1);
 		wait_for_end_of(3);

@@ -10,7 +10,7 @@
 
 #include "scenario.h"
 
-enum { KIBIBYTE = 1024, MEBIBYTE = 1024 * 1024 };
+enum { KIBIBYTE = 1024, MEBIBYTE = 1024 * 1024, INPUT_LIMIT = 100000 };
 
 int small_or_normal(int small, int normal);
 
@@ -47,6 +47,13 @@ struct pidring_options awkward(struct child *child, const char *kind, uint64_t n
 void make_child(struct child *child, struct pidring *engine, struct pidring_options options);
 void begin_child(struct child *child, struct pidring *engine, struct pidring_options options);
 
+/* The same with stdin from the engine and a queue of INPUT_LIMIT. */
+struct pidring_options with_input(struct child *child, const char *kind, uint64_t number, uint64_t amount);
+/* Begins one whose descriptor 3 is at its end when the writer of the returned latch is closed. */
+struct latch begin_latched(struct child *child, struct pidring *engine, struct pidring_options options);
+/* Writes the pattern of its stdin from `position` on; returns what write returned. */
+ssize_t write_input(struct child *child, uint64_t position, size_t length);
+
 struct pidring *open_engine_with(struct pidring_engine_options options);
 struct pidring_features features_of(struct pidring *engine);
 struct pidring_statistics statistics_of(struct pidring *engine);
@@ -81,7 +88,8 @@ void end_child(struct child *child, uint64_t output, uint64_t errors, int code);
  *   broken       AMOUNT bytes and kills itself
  *   nuls         AMOUNT zeros
  *   deaf         reads nothing until descriptor 3 is at its end
- *   unplugged    closes its stdin, writes one byte, and waits until descriptor 3 is at its end
+ *   unplugged    reads AMOUNT bytes, closes its stdin, writes one byte, and waits until descriptor 3 is
+ *                at its end
  *   echo         copies stdin to stdout
  *   large        fills a pipe of AMOUNT bytes, otherwise as background
  *   stopping     stops itself AMOUNT times, and ends
