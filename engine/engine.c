@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The engine: open, close, what it watches, pidring_fd, pidring_wait. */
+/* The engine: open, close, its members and their timers, pidring_fd. */
 #include "engine.h"
 
 #include "clock.h"
@@ -90,7 +90,7 @@ static int raise_limit(uint64_t wanted)
 	return 0;
 }
 
-static int open_watch(struct pidring *engine)
+int engine_open_watch(struct pidring *engine)
 {
 	int r = watch_open(&engine->watch, engine->backend, engine->output_memory);
 
@@ -120,7 +120,7 @@ static int set_up(struct pidring *engine, const struct pidring_engine_options *o
 	r = open_low(engine);
 	if (r < 0)
 		return r;
-	r = open_watch(engine);
+	r = engine_open_watch(engine);
 	if (r < 0)
 		return r;
 	r = raise_limit(options->descriptors);
@@ -159,8 +159,6 @@ int pidring_open(struct pidring **ret_engine, const struct pidring_engine_option
 	return 0;
 }
 
-static void let_go(struct process_watch *watch);
-
 static void drop_streams(struct pidring_process *process)
 {
 	output_drop(process);
@@ -170,17 +168,9 @@ static void drop_streams(struct pidring_process *process)
 
 static void detach(struct pidring_process *process)
 {
-	struct process_watch *watch;
-
 	process->references++;
 	drop_streams(process);
-	/* What the kernel still holds goes with the engine. */
-	SLIST_FOREACH(watch, &process->watches, link)
-	{
-		engine_unwatch(process, watch);
-		watch->armed = watch->item.armed = false;
-		let_go(watch);
-	}
+	engine_take_watches_back(process);
 	/* What only waited for the watch to let go of it. */
 	process_settle(process);
 	drop_streams(process);
@@ -289,67 +279,6 @@ void engine_kick(struct pidring *engine)
 	watch_kick(engine->watch);
 }
 
-/* --- watches --- */
-
-static void hold(struct process_watch *watch)
-{
-	if (!watch->held)
-		watch->process->references++;
-	watch->held = true;
-}
-
-/* The process may be gone after this. */
-static void let_go(struct process_watch *watch)
-{
-	if (!watch->held || watch->queued || watch->armed)
-		return;
-	watch->held = false;
-	process_unreference(watch->process);
-}
-
-static void enqueue(struct pidring *engine, struct process_watch *watch)
-{
-	if (watch->queued)
-		return;
-	watch->queued = true;
-	TAILQ_INSERT_TAIL(&engine->queue, watch, queue_link);
-}
-
-static void dequeue(struct pidring *engine, struct process_watch *watch)
-{
-	if (watch->queued)
-		TAILQ_REMOVE(&engine->queue, watch, queue_link);
-	watch->queued = false;
-}
-
-void engine_watch(struct pidring_process *process, struct process_watch *watch)
-{
-	watch->wanted = true;
-	hold(watch);
-	enqueue(process->engine, watch);
-	engine_kick(process->engine);
-}
-
-bool engine_unwatch(struct pidring_process *process, struct process_watch *watch)
-{
-	struct pidring *engine = process->engine;
-
-	watch->wanted = false;
-	if (!engine)
-		return true;
-	/* An item that is armed is the fetching thread's. */
-	if (watch->armed && engine->fetching) {
-		enqueue(engine, watch);
-		engine_kick(engine);
-		return false;
-	}
-	dequeue(engine, watch);
-	if (watch->item.armed && !watch->item.forgotten && watch_disarm(engine->watch, &watch->item))
-		watch->armed = false;
-	let_go(watch);
-	return true;
-}
-
 /* --- timers --- */
 
 void engine_set_timer(struct pidring_process *process, struct timer *timer, int64_t moment)
@@ -376,202 +305,12 @@ void engine_run_timers(struct pidring *engine)
 		timers_run(&engine->timers, clock_now());
 }
 
-/* Only while nobody is inside the watch. */
-static void set_alarm(struct pidring *engine)
-{
-	int64_t next = engine_next_timer(engine);
-
-	if (next == engine->alarm)
-		return;
-	engine->alarm = next;
-	watch_set_alarm(engine->watch, next);
-}
-
-/* --- waiting --- */
-
-/* Makes it what it is wanted to be. */
-static int see_to(struct pidring *engine, struct process_watch *watch)
-{
-	struct watch_item *item = &watch->item;
-
-	/* It will be reported first, and then wanted again. */
-	if (watch->armed && (!item->armed || item->forgotten))
-		return 0;
-	item->events = watch->events;
-	if (!watch->wanted) {
-		watch->armed = watch->armed && !watch_disarm(engine->watch, item);
-		return 0;
-	}
-	int r = watch->armed ? watch_change(engine->watch, item) : watch_arm(engine->watch, item);
-	watch->armed = item->armed;
-	return r;
-}
-
-static int see_to_queue(struct pidring *engine)
-{
-	while (!TAILQ_EMPTY(&engine->queue)) {
-		struct process_watch *watch = TAILQ_FIRST(&engine->queue);
-		int r = see_to(engine, watch);
-
-		if (r < 0)
-			return r;
-		dequeue(engine, watch);
-		if (!watch->armed) {
-			/* What was disarmed at once is not reported, but somebody waits for it. */
-			struct pidring_process *process = watch->process;
-			process->references++;
-			watch->reported(watch);
-			let_go(watch);
-			process_unreference(process);
-		}
-	}
-	return 0;
-}
-
-/* Whether something has happened to a process that has not ended for all that: a tracer looks at it first. It
- * is watched further. */
-static bool take_report(struct pidring *engine, struct watch_item *item)
-{
-	struct process_watch *watch = item->owner;
-	struct pidring_process *process = watch->process;
-	bool is_exit = watch == &process->exit_watch;
-
-	process->references++;
-	item->is_reported = false;
-	watch->armed = item->armed;
-	watch->reported(watch);
-	bool held_back = is_exit && process->state == PROCESS_STARTED && process->engine == engine;
-	if (held_back)
-		engine_watch(process, watch);
-	let_go(watch);
-	process_unreference(process);
-	return held_back;
-}
-
-enum { BATCH = 256 };
-
-/* What is held back would be reported again at once, without end. */
-static void rest(struct pidring *engine)
-{
-	engine->fetching = true;
-	family_leave();
-	poll(NULL, 0, 1);
-	family_enter();
-	engine->fetching = false;
-}
-
-/* One look of the watch, with the lock released meanwhile. Returns 0, or what ended it. */
-static int look(struct pidring *engine, int64_t timeout, const struct watch_interruption *interruption)
-{
-	struct watch_item *items[BATCH];
-	int unarmed = see_to_queue(engine);
-
-	/* What cannot be armed must not hold up the rest, and what was disarmed may have been told at once. */
-	if (unarmed < 0 || !TAILQ_EMPTY(&engine->events))
-		timeout = 0;
-	set_alarm(engine);
-	engine->fetching = true;
-	family_leave();
-	int r = watch_wait(engine->watch, items, BATCH, timeout, interruption);
-	family_enter();
-	engine->fetching = false;
-	/* A kick that has not been taken leaves its mark on the descriptor. */
-	engine->kicked = false;
-	engine->counts = watch_counts(engine->watch);
-	bool held_back = false;
-	for (int i = 0; i < r; i++)
-		held_back |= take_report(engine, items[i]);
-	if (held_back)
-		rest(engine);
-	if (r < 0 && r != -EINTR)
-		return explain(r, "waiting failed: %s", strerror(-r));
-	if (r < 0)
-		return r;
-	return unarmed < 0 ? explain(unarmed, "a process cannot be watched: %s", strerror(-unarmed)) : 0;
-}
-
-/* With the lock held. */
-static int fetch(struct pidring *engine, struct pidring_event *events, size_t capacity, int64_t timeout,
-                 const struct watch_interruption *interruption)
-{
-	int64_t deadline = clock_deadline(timeout);
-
-	if (engine->fetching)
-		return explain(-EBUSY, "another thread is inside pidring_wait of this engine");
-	int r = engine->watch ? 0 : open_watch(engine);
-	if (r < 0)
-		return r;
-	for (;;) {
-		/* What the last call handed out, or nobody will fetch. */
-		engine_release_delivered(engine);
-		engine_run_timers(engine);
-		size_t count = engine_take_events(engine, events, capacity);
-		if (count > 0)
-			return (int)count;
-		int64_t remaining = clock_remaining(deadline);
-		r = look(engine, remaining, interruption);
-		if (r < 0 && (r != -EINTR || interruption) && TAILQ_EMPTY(&engine->events))
-			return r;
-		if (remaining > 0 || !TAILQ_EMPTY(&engine->events))
-			continue;
-		/* As ppoll(2) does: a look lets pending signals in, too. */
-		return interruption && watch_let_signals_in(interruption->mask) ? -EINTR : 0;
-	}
-}
-
-/* What is left to do must keep another loop awake. */
-static int fetch_and_kick(struct pidring *engine, struct pidring_event *events, size_t capacity,
-                          int64_t timeout, const struct watch_interruption *interruption)
-{
-	family_enter();
-	int r = fetch(engine, events, capacity, timeout, interruption);
-	bool unfinished = !TAILQ_EMPTY(&engine->events) || !TAILQ_EMPTY(&engine->queue);
-	if (engine->driven && engine->watch && watch_wants_look(engine->watch))
-		unfinished = true;
-	if (r != -EBUSY && engine->driven && engine->watch)
-		set_alarm(engine);
-	if (r != -EBUSY && unfinished)
-		engine_kick(engine);
-	family_leave();
-	return r;
-}
-
-static int check_fetch(const struct pidring *engine, const struct pidring_event *events, size_t capacity)
-{
-	if (!engine)
-		return explain(-EINVAL, "pidring_wait: engine is NULL");
-	if (!events || capacity == 0)
-		return explain(-EINVAL, "pidring_wait: there is no room for events");
-	return 0;
-}
-
-int pidring_wait(struct pidring *engine, struct pidring_event *events, size_t capacity, int64_t timeout)
-{
-	int r = check_fetch(engine, events, capacity);
-
-	if (r < 0)
-		return r;
-	return fetch_and_kick(engine, events, capacity, timeout, NULL);
-}
-
-int pidring_wait_interruptible(struct pidring *engine, struct pidring_event *events, size_t capacity,
-                               int64_t timeout, const sigset_t *mask)
-{
-	int r = check_fetch(engine, events, capacity);
-
-	if (r < 0)
-		return r;
-	struct watch_interruption interruption = { mask };
-	r = fetch_and_kick(engine, events, capacity, timeout, &interruption);
-	return r == -EINTR ? explain(r, "a signal was handled during pidring_wait_interruptible") : r;
-}
-
 int pidring_fd(struct pidring *engine)
 {
 	if (!engine)
 		return explain(-EINVAL, "pidring_fd: engine is NULL");
 	family_enter();
-	int r = engine->watch ? 0 : open_watch(engine);
+	int r = engine->watch ? 0 : engine_open_watch(engine);
 	if (r == 0)
 		r = watch_descriptor(engine->watch);
 	if (r < 0) {
@@ -616,7 +355,7 @@ int pidring_features(struct pidring *engine, struct pidring_features *ret_featur
 	if (!engine || !ret_features)
 		return explain(-EINVAL, "pidring_features: %s is NULL", engine ? "ret_features" : "engine");
 	family_enter();
-	int r = engine->watch ? 0 : open_watch(engine);
+	int r = engine->watch ? 0 : engine_open_watch(engine);
 	if (r == 0) {
 		struct watch_abilities abilities = watch_abilities(engine->watch);
 		struct pidring_features features = {

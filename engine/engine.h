@@ -59,6 +59,15 @@ void engine_watch(struct pidring_process *process, struct process_watch *watch);
 /* Whether the descriptor of the watch may be closed now; if not, the watch comes by once more (reported). So it
  * may, too, while it is armed for the kernel. */
 bool engine_unwatch(struct pidring_process *process, struct process_watch *watch);
+/* The engine is closed: what the kernel still holds of the process's watches goes with it. */
+void engine_take_watches_back(struct pidring_process *process);
+/* Hands to the watch what was asked for since. A negated errno: not all. */
+int engine_see_to_queue(struct pidring *engine);
+/* Tells whom it concerns. Whether something has happened to a process that has not ended for all that: a tracer
+ * looks at it first. It is watched further. */
+bool engine_take_report(struct pidring *engine, struct watch_item *item);
+/* If there is none, as in a fork. */
+int engine_open_watch(struct pidring *engine);
 /* Sets a timer of the process (INT64_MAX: unsets it); whoever waits is made to heed it. Nothing without an
  * engine. */
 void engine_set_timer(struct pidring_process *process, struct timer *timer, int64_t moment);

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/* pidring_wait: looking, and handing out what was found. */
+#include "clock.h"
+#include "engine.h"
+#include "explain.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+/* Only while nobody is inside the watch. */
+static void set_alarm(struct pidring *engine)
+{
+	int64_t next = engine_next_timer(engine);
+
+	if (next == engine->alarm)
+		return;
+	engine->alarm = next;
+	watch_set_alarm(engine->watch, next);
+}
+
+enum { BATCH = 256 };
+
+/* What is held back would be reported again at once, without end. */
+static void rest(struct pidring *engine)
+{
+	engine->fetching = true;
+	family_leave();
+	poll(NULL, 0, 1);
+	family_enter();
+	engine->fetching = false;
+}
+
+/* One look of the watch, with the lock released meanwhile. Returns 0, or what ended it. */
+static int look(struct pidring *engine, int64_t timeout, const struct watch_interruption *interruption)
+{
+	struct watch_item *items[BATCH];
+	int unarmed = engine_see_to_queue(engine);
+
+	/* What cannot be armed must not hold up the rest, and what was disarmed may have been told at once. */
+	if (unarmed < 0 || !TAILQ_EMPTY(&engine->events))
+		timeout = 0;
+	set_alarm(engine);
+	engine->fetching = true;
+	family_leave();
+	int r = watch_wait(engine->watch, items, BATCH, timeout, interruption);
+	family_enter();
+	engine->fetching = false;
+	/* A kick that has not been taken leaves its mark on the descriptor. */
+	engine->kicked = false;
+	engine->counts = watch_counts(engine->watch);
+	bool held_back = false;
+	for (int i = 0; i < r; i++)
+		held_back |= engine_take_report(engine, items[i]);
+	if (held_back)
+		rest(engine);
+	if (r < 0 && r != -EINTR)
+		return explain(r, "waiting failed: %s", strerror(-r));
+	if (r < 0)
+		return r;
+	return unarmed < 0 ? explain(unarmed, "a process cannot be watched: %s", strerror(-unarmed)) : 0;
+}
+
+/* With the lock held. */
+static int fetch(struct pidring *engine, struct pidring_event *events, size_t capacity, int64_t timeout,
+                 const struct watch_interruption *interruption)
+{
+	int64_t deadline = clock_deadline(timeout);
+
+	if (engine->fetching)
+		return explain(-EBUSY, "another thread is inside pidring_wait of this engine");
+	int r = engine->watch ? 0 : engine_open_watch(engine);
+	if (r < 0)
+		return r;
+	for (;;) {
+		/* What the last call handed out, or nobody will fetch. */
+		engine_release_delivered(engine);
+		engine_run_timers(engine);
+		size_t count = engine_take_events(engine, events, capacity);
+		if (count > 0)
+			return (int)count;
+		int64_t remaining = clock_remaining(deadline);
+		r = look(engine, remaining, interruption);
+		if (r < 0 && (r != -EINTR || interruption) && TAILQ_EMPTY(&engine->events))
+			return r;
+		if (remaining > 0 || !TAILQ_EMPTY(&engine->events))
+			continue;
+		/* As ppoll(2) does: a look lets pending signals in, too. */
+		return interruption && watch_let_signals_in(interruption->mask) ? -EINTR : 0;
+	}
+}
+
+/* What is left to do must keep another loop awake. */
+static int fetch_and_kick(struct pidring *engine, struct pidring_event *events, size_t capacity,
+                          int64_t timeout, const struct watch_interruption *interruption)
+{
+	family_enter();
+	int r = fetch(engine, events, capacity, timeout, interruption);
+	bool unfinished = !TAILQ_EMPTY(&engine->events) || !TAILQ_EMPTY(&engine->queue);
+	if (engine->driven && engine->watch && watch_wants_look(engine->watch))
+		unfinished = true;
+	if (r != -EBUSY && engine->driven && engine->watch)
+		set_alarm(engine);
+	if (r != -EBUSY && unfinished)
+		engine_kick(engine);
+	family_leave();
+	return r;
+}
+
+static int check_fetch(const struct pidring *engine, const struct pidring_event *events, size_t capacity)
+{
+	if (!engine)
+		return explain(-EINVAL, "pidring_wait: engine is NULL");
+	if (!events || capacity == 0)
+		return explain(-EINVAL, "pidring_wait: there is no room for events");
+	return 0;
+}
+
+int pidring_wait(struct pidring *engine, struct pidring_event *events, size_t capacity, int64_t timeout)
+{
+	int r = check_fetch(engine, events, capacity);
+
+	if (r < 0)
+		return r;
+	return fetch_and_kick(engine, events, capacity, timeout, NULL);
+}
+
+int pidring_wait_interruptible(struct pidring *engine, struct pidring_event *events, size_t capacity,
+                               int64_t timeout, const sigset_t *mask)
+{
+	int r = check_fetch(engine, events, capacity);
+
+	if (r < 0)
+		return r;
+	struct watch_interruption interruption = { mask };
+	r = fetch_and_kick(engine, events, capacity, timeout, &interruption);
+	return r == -EINTR ? explain(r, "a signal was handled during pidring_wait_interruptible") : r;
+}
