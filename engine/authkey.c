@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -47,7 +48,7 @@ static int read_key(int descriptor, unsigned char *ret_key, size_t length)
 	return 0;
 }
 
-int pidring_receive_authkey(int descriptor)
+static int receive(int descriptor)
 {
 	struct stat status;
 	int seals = fcntl(descriptor, F_GET_SEALS);
@@ -74,5 +75,16 @@ int pidring_receive_authkey(int descriptor)
 	free(key);
 	if (r == 0)
 		close(descriptor);
+	return r;
+}
+
+int pidring_receive_authkey(int descriptor)
+{
+	int cancelability;
+
+	/* A thread that is cancelled in there would leave the key behind. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelability);
+	int r = receive(descriptor);
+	pthread_setcancelstate(cancelability, NULL);
 	return r;
 }

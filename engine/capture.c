@@ -47,6 +47,10 @@ static int direct_streams(struct pidring_options *options, const struct pidring_
 	if (capture->together && options->stderr_to != PIDRING_STREAM_DEFAULT)
 		return explain(-EINVAL,
 		               "pidring_capture: together is set, but stderr_to says where stderr goes");
+	if (options->stdin_to == PIDRING_STREAM_RAW_PIPE || options->stdout_to == PIDRING_STREAM_RAW_PIPE ||
+	    options->stderr_to == PIDRING_STREAM_RAW_PIPE)
+		return explain(-EINVAL,
+		               "pidring_capture: a stream goes to a raw pipe, but nobody could take its end");
 	if (options->stdin_to == PIDRING_STREAM_DEFAULT)
 		options->stdin_to = capture->input ? PIDRING_STREAM_PIPE : PIDRING_STREAM_NULL;
 	if (options->stdout_to == PIDRING_STREAM_DEFAULT)
@@ -163,8 +167,8 @@ static int run(struct capture *capture, struct pidring *engine)
 {
 	struct pidring_event events[BATCH];
 
-	if (capture->options.input)
-		feed(capture);
+	/* Without input, a stdin that comes from here is empty. */
+	feed(capture);
 	while (pidring_outstanding(engine) > 0) {
 		int count = pidring_wait(engine, events, BATCH, PIDRING_FOREVER);
 		if (count < 0)

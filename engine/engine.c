@@ -120,13 +120,50 @@ static int set_up(struct pidring *engine, const struct pidring_engine_options *o
 	r = open_low(engine);
 	if (r < 0)
 		return r;
+	family_enter();
 	r = engine_open_watch(engine);
-	if (r < 0)
-		return r;
-	r = raise_limit(options->descriptors);
-	if (r < 0)
-		watch_close(engine->watch);
-	return r;
+	family_leave();
+	return r < 0 ? r : raise_limit(options->descriptors);
+}
+
+static void drop_streams(struct pidring_process *process)
+{
+	output_drop(process);
+	input_drop(process);
+	job_control_drop(process);
+}
+
+static void detach(struct pidring_process *process)
+{
+	process->references++;
+	engine_forget_watches(process);
+	drop_streams(process);
+	/* What only waited for the watch to let go of it. */
+	process_settle(process);
+	engine_remove(process);
+	process_unreference(process);
+}
+
+/* The watch first: no item may be gone while it still has it. */
+static void release(struct pidring *engine)
+{
+	struct watch *watch = engine->watch;
+
+	engine->watch = NULL;
+	if (watch)
+		watch_close(watch);
+	while (!TAILQ_EMPTY(&engine->members))
+		detach(TAILQ_FIRST(&engine->members));
+	LIST_REMOVE(engine, link);
+	low_descriptors_unreference(engine->low);
+	if (engine->abandoned)
+		watch_free(engine->abandoned);
+	timers_release(&engine->timers);
+	if (LIST_EMPTY(&family.engines)) {
+		birth_slots_release(&family.slots);
+		timekeeper_retire();
+	}
+	free(engine);
 }
 
 int pidring_open(struct pidring **ret_engine, const struct pidring_engine_options *options)
@@ -146,36 +183,19 @@ int pidring_open(struct pidring **ret_engine, const struct pidring_engine_option
 	TAILQ_INIT(&engine->members);
 	TAILQ_INIT(&engine->events);
 	STAILQ_INIT(&engine->delivered);
-	r = set_up(engine, &read);
-	if (r < 0) {
-		low_descriptors_unreference(engine->low);
-		free(engine);
-		return r;
-	}
+	/* Known to forks before it has any descriptor. */
 	family_enter();
 	LIST_INSERT_HEAD(&family.engines, engine, link);
 	family_leave();
+	r = set_up(engine, &read);
+	if (r < 0) {
+		family_enter();
+		release(engine);
+		family_leave();
+		return r;
+	}
 	*ret_engine = engine;
 	return 0;
-}
-
-static void drop_streams(struct pidring_process *process)
-{
-	output_drop(process);
-	input_drop(process);
-	job_control_drop(process);
-}
-
-static void detach(struct pidring_process *process)
-{
-	process->references++;
-	drop_streams(process);
-	engine_take_watches_back(process);
-	/* What only waited for the watch to let go of it. */
-	process_settle(process);
-	drop_streams(process);
-	engine_remove(process);
-	process_unreference(process);
 }
 
 int pidring_close(struct pidring *engine)
@@ -187,21 +207,8 @@ int pidring_close(struct pidring *engine)
 		family_leave();
 		return explain(-EBUSY, "pidring_close: another thread is inside pidring_wait");
 	}
-	while (!TAILQ_EMPTY(&engine->members))
-		detach(TAILQ_FIRST(&engine->members));
-	LIST_REMOVE(engine, link);
-	low_descriptors_unreference(engine->low);
-	if (engine->watch)
-		watch_close(engine->watch);
-	if (engine->abandoned)
-		watch_free(engine->abandoned);
-	timers_release(&engine->timers);
-	if (LIST_EMPTY(&family.engines)) {
-		birth_slots_release(&family.slots);
-		timekeeper_retire();
-	}
+	release(engine);
 	family_leave();
-	free(engine);
 	return 0;
 }
 
@@ -216,10 +223,14 @@ void engine_after_fork(struct pidring *engine)
 		engine->abandoned = engine->watch;
 	}
 	engine->watch = NULL;
-	/* This may be the fork that a start takes for its own child, which needs what was taken for it. */
-	if (engine->low)
+	/* In the fork that a start makes for its own child, what was taken for that is needed. */
+	if (engine->low && family_in_birth)
 		low_descriptors_close_free(engine->low);
+	else if (engine->low)
+		low_descriptors_close(engine->low, -1);
 	timers_forget(&engine->timers);
+	engine->statistics = (struct pidring_statistics){ 0 };
+	engine->counts = (struct watch_counts){ 0 };
 	engine->outstanding = 0;
 	engine->member_count = 0;
 	engine->fetching = engine->driven = engine->kicked = false;

@@ -59,8 +59,8 @@ void engine_watch(struct pidring_process *process, struct process_watch *watch);
 /* Whether the descriptor of the watch may be closed now; if not, the watch comes by once more (reported). So it
  * may, too, while it is armed for the kernel. */
 bool engine_unwatch(struct pidring_process *process, struct process_watch *watch);
-/* The engine is closed: what the kernel still holds of the process's watches goes with it. */
-void engine_take_watches_back(struct pidring_process *process);
+/* The watch is closed: what it had of the process's goes with it. */
+void engine_forget_watches(struct pidring_process *process);
 /* Hands to the watch what was asked for since. A negated errno: not all. */
 int engine_see_to_queue(struct pidring *engine);
 /* Tells whom it concerns. Whether something has happened to a process that has not ended for all that: a tracer

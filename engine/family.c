@@ -59,8 +59,12 @@ static void leave_start(struct pidring_process *process)
 {
 	close_descriptor(&process->authkey_memfd);
 	stream_ends_close_child(&process->ends);
+	/* Its engine may be closed. */
+	if (process->low && !family_in_birth)
+		low_descriptors_close(process->low, -1);
 	if (process->slot)
 		close_descriptor(&process->slot->report_descriptor);
+	close_descriptor(&process->newborn.pidfd);
 	if (process->state == PROCESS_STARTING)
 		close_descriptor(&process->pidfd);
 }

@@ -11,22 +11,18 @@
 /* Only while nobody is inside the watch. */
 static void set_alarm(struct pidring *engine)
 {
-	int64_t next = engine_next_timer(engine);
-
-	if (next == engine->alarm)
-		return;
-	engine->alarm = next;
-	watch_set_alarm(engine->watch, next);
+	engine->alarm = engine_next_timer(engine);
+	watch_set_alarm(engine->watch, engine->alarm);
 }
 
-enum { BATCH = 256 };
+enum { BATCH = 256, RETRY = 10 * 1000 * 1000 };
 
 /* What is held back would be reported again at once, without end. */
 static void rest(struct pidring *engine)
 {
 	engine->fetching = true;
 	family_leave();
-	poll(NULL, 0, 1);
+	watch_pause();
 	family_enter();
 	engine->fetching = false;
 }
@@ -37,9 +33,12 @@ static int look(struct pidring *engine, int64_t timeout, const struct watch_inte
 	struct watch_item *items[BATCH];
 	int unarmed = engine_see_to_queue(engine);
 
-	/* What cannot be armed must not hold up the rest, and what was disarmed may have been told at once. */
-	if (unarmed < 0 || !TAILQ_EMPTY(&engine->events))
+	/* What was disarmed may have been told at once. */
+	if (!TAILQ_EMPTY(&engine->events))
 		timeout = 0;
+	/* What cannot be armed is tried again before long. */
+	if (unarmed < 0 && timeout > RETRY)
+		timeout = RETRY;
 	set_alarm(engine);
 	engine->fetching = true;
 	family_leave();
@@ -52,7 +51,7 @@ static int look(struct pidring *engine, int64_t timeout, const struct watch_inte
 	bool held_back = false;
 	for (int i = 0; i < r; i++)
 		held_back |= engine_take_report(engine, items[i]);
-	if (held_back)
+	if (held_back && timeout > 0)
 		rest(engine);
 	if (r < 0 && r != -EINTR)
 		return explain(r, "waiting failed: %s", strerror(-r));

@@ -255,7 +255,7 @@ static void let_go(struct pidring_process *process, bool sentinel_is_ready)
 	family_leave();
 	/* A tracer looks at it first. */
 	if (held_back)
-		poll(NULL, 0, 1);
+		watch_pause();
 }
 
 static void join_daemons(void)

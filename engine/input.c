@@ -153,6 +153,12 @@ static void watch_for_room(struct pidring_process *process)
 	engine_watch(process, &input->watch);
 }
 
+static void tell_drained(struct pidring_process *process)
+{
+	process->input->tells_drained = false;
+	engine_push(process, EVENT_INPUT_DRAINED);
+}
+
 static void flush(struct pidring_process *process)
 {
 	struct input *input = process->input;
@@ -167,10 +173,8 @@ static void flush(struct pidring_process *process)
 			break;
 		dequeue(input, (size_t)r);
 	}
-	if (input->length == 0 && input->tells_drained) {
-		input->tells_drained = false;
-		engine_push(process, EVENT_INPUT_DRAINED);
-	}
+	if (input->length == 0 && input->tells_drained)
+		tell_drained(process);
 	if (input->length == 0 && input->closing && !input->is_terminal)
 		close_end(process);
 	else
@@ -317,6 +321,9 @@ static ssize_t take_input(struct pidring_process *process, const unsigned char *
 		input->in_line = bytes[taken - 1] != '\n';
 	if (taken < length)
 		input->tells_drained = true;
+	/* There was no memory. */
+	if (input->tells_drained && input->begun && input->length == 0)
+		tell_drained(process);
 	if (input->begun)
 		watch_for_room(process);
 	return taken > 0 ? (ssize_t)taken

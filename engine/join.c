@@ -58,7 +58,7 @@ static int wait_for_end(struct pidring_process *process, int64_t deadline)
 		/* It has ended, but the kernel does not hand it out: a tracer looks at it first (ptrace(2)).
 		 */
 		family_leave();
-		poll(NULL, 0, 1);
+		watch_pause();
 		family_enter();
 		r = 0;
 	}

@@ -292,8 +292,9 @@ void output_drop(struct pidring_process *process)
 	if (!output)
 		return;
 	output->dropped = true;
-	if (process->engine)
+	if (process->engine && process->engine->watch)
 		STAILQ_CONCAT(&process->engine->delivered, &output->chunks);
+	STAILQ_INIT(&output->chunks);
 	for (int i = 0; i < STREAMS; i++) {
 		output->streams[i].is_open = false;
 		stop_reading(&output->streams[i]);

@@ -56,6 +56,7 @@ static struct pidring_process *allocate(enum process_kind kind)
 	process->has_handle = true;
 	process->references = 1;
 	process->pidfd = process->authkey_memfd = -1;
+	process->newborn.pidfd = -1;
 	process->ends = STREAM_ENDS_NONE;
 	SLIST_INIT(&process->watches);
 	process_add_watch(process, &process->exit_watch, exit_watch_reported);

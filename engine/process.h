@@ -101,6 +101,7 @@ struct pidring_process {
 	int64_t start_time;
 	struct pidring_exit_record record;
 	struct pidring_failure failure;
+	struct newborn newborn;                  /* its pidfd, from the birth until it is taken over; -1 */
 	struct birth_slot *slot;                 /* an asynchronous start that is not settled */
 	bool told;                               /* how it went */
 	struct launch *launch;                   /* with the slot */

@@ -61,7 +61,6 @@ struct start {
 	struct birth_paths paths;
 	struct child_plan function_plan; /* a program's is in its slot */
 	struct pidring_process *parent;  /* this process as a function's child will see it */
-	struct newborn newborn;
 	sys_signal_set caller_mask;
 	int result;
 	bool waits; /* there is a second half */
@@ -368,7 +367,7 @@ static void bear_program(struct start *start)
 	struct birth_slot *slot = start->process->slot;
 
 	slot->plan.signal_mask = start->process->settings->keep_signals ? start->caller_mask : 0;
-	start->result = birth_program(&start->paths, slot, &start->newborn);
+	start->result = birth_program(&start->paths, slot, &start->process->newborn);
 }
 
 static void bear_function(struct start *start)
@@ -382,7 +381,7 @@ static void bear_function(struct start *start)
 	};
 
 	start->function_plan.signal_mask = start->caller_mask;
-	start->result = birth_function(&start->paths, &function, &start->newborn);
+	start->result = birth_function(&start->paths, &function, &start->process->newborn);
 }
 
 static void bear(void *argument)
@@ -456,15 +455,31 @@ static void roll_back(struct start *start)
 	process_unreference(process);
 }
 
+/* With the lock held: whatever has a number is known to forks by one name, in which it is closed in the copy. */
+static void take_newborn(struct pidring_process *process)
+{
+	int pidfd = process->newborn.pidfd;
+	/* Where the host has closed a standard stream, a function's child would take it for its own. */
+	int above =
+		pidfd >= 0 && pidfd <= STDERR_FILENO ? fcntl(pidfd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1) : -1;
+
+	if (pidfd < 0)
+		return;
+	process->newborn.pidfd = -1;
+	process->pidfd = above >= 0 ? above : pidfd;
+	if (above >= 0)
+		close(pidfd);
+}
+
 /* With the lock held: from now on everybody sees it. */
 static void publish(struct start *start)
 {
 	struct pidring_process *process = start->process;
 
+	take_newborn(process);
 	process->state = PROCESS_STARTED;
-	process->pid = start->newborn.pid;
-	process->pidfd = start->newborn.pidfd;
-	process->birth = start->newborn.birth;
+	process->pid = process->newborn.pid;
+	process->birth = process->newborn.birth;
 	family_add_child(process);
 	if (process->engine) {
 		process->exit_watch.item.descriptor = process->pidfd;
@@ -478,14 +493,19 @@ static void publish(struct start *start)
 }
 
 /* The child that could not run its program has ended or is about to; nobody has seen it. */
-static void reap_stillborn(const struct newborn *newborn)
+static void reap_stillborn(struct pidring_process *process)
 {
 	struct reaped reaped;
+	int pidfd = process->pidfd;
 
 	do
-		watch_sentinel(newborn->pidfd, INT64_MAX);
-	while (watch_reap(newborn->pidfd, &reaped) == 0 && poll(NULL, 0, 1) == 0);
-	close(newborn->pidfd);
+		watch_sentinel(pidfd, INT64_MAX);
+	while (watch_reap(pidfd, &reaped) == 0 && poll(NULL, 0, 1) == 0);
+	/* First the name: a fork that came after the closing would close somebody else's in the copy. */
+	family_enter();
+	process->pidfd = -1;
+	family_leave();
+	close(pidfd);
 }
 
 /* Waits for the exec without the lock. */
@@ -494,12 +514,12 @@ static int finish_program(struct start *start)
 	struct pidring_process *process = start->process;
 	struct birth_slot *slot = process->slot;
 
-	birth_program_wait(slot, start->newborn.pidfd);
+	birth_program_wait(slot, process->pidfd);
 	birth_program_settle(slot);
 	if (slot->plan.failed_error == 0)
 		return 0;
 	int r = explain_child_failure(process, &start->failure);
-	reap_stillborn(&start->newborn);
+	reap_stillborn(process);
 	return r;
 }
 
@@ -576,7 +596,7 @@ static int start_first_half(struct start *start, struct pidring_process *process
 		process_unreference(process);
 	} else {
 		/* Known to forks that come before the exec does. */
-		process->pidfd = start->newborn.pidfd;
+		take_newborn(process);
 	}
 	family_leave();
 	return r;

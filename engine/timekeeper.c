@@ -93,7 +93,7 @@ void timekeeper_forget(void)
 static bool has_bell(void)
 {
 	if (keeping.bell < 0)
-		keeping.bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		keeping.bell = watch_above_streams(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 	return keeping.bell >= 0;
 }
 

@@ -61,14 +61,16 @@ bool engine_unwatch(struct pidring_process *process, struct process_watch *watch
 	return true;
 }
 
-void engine_take_watches_back(struct pidring_process *process)
+void engine_forget_watches(struct pidring_process *process)
 {
 	struct process_watch *watch;
 
 	SLIST_FOREACH(watch, &process->watches, link)
 	{
-		engine_unwatch(process, watch);
-		watch->armed = watch->item.armed = false;
+		dequeue(process->engine, watch);
+		watch->wanted = watch->armed = false;
+		watch->item.armed = watch->item.is_reported = false;
+		STAILQ_INIT(&watch->item.chunks);
 		let_go(watch);
 	}
 }
@@ -87,29 +89,47 @@ static int see_to(struct pidring *engine, struct process_watch *watch)
 		return 0;
 	}
 	int r = watch->armed ? watch_change(engine->watch, item) : watch_arm(engine->watch, item);
-	watch->armed = item->armed;
+	/* Taking the ring over may have brought its end to light. */
+	watch->armed = item->armed || item->is_reported;
 	return r;
 }
 
+static int see_to_next(struct pidring *engine, struct process_watch *watch)
+{
+	int r = see_to(engine, watch);
+
+	if (r < 0)
+		return r;
+	dequeue(engine, watch);
+	if (watch->armed)
+		return 0;
+	/* What was disarmed at once is not reported, but somebody waits for it. */
+	struct pidring_process *process = watch->process;
+	process->references++;
+	watch->reported(watch);
+	let_go(watch);
+	process_unreference(process);
+	return 0;
+}
+
+/* What cannot be armed does not hold up the rest: it stays in the queue. */
 int engine_see_to_queue(struct pidring *engine)
 {
+	struct process_watch_list unseen = TAILQ_HEAD_INITIALIZER(unseen);
+	int result = 0;
+
 	while (!TAILQ_EMPTY(&engine->queue)) {
 		struct process_watch *watch = TAILQ_FIRST(&engine->queue);
-		int r = see_to(engine, watch);
+		int r = see_to_next(engine, watch);
 
-		if (r < 0)
-			return r;
-		dequeue(engine, watch);
-		if (!watch->armed) {
-			/* What was disarmed at once is not reported, but somebody waits for it. */
-			struct pidring_process *process = watch->process;
-			process->references++;
-			watch->reported(watch);
-			let_go(watch);
-			process_unreference(process);
-		}
+		if (r >= 0)
+			continue;
+		result = r;
+		TAILQ_REMOVE(&engine->queue, watch, queue_link);
+		TAILQ_INSERT_TAIL(&unseen, watch, queue_link);
 	}
-	return 0;
+	TAILQ_CONCAT(&engine->queue, &unseen, queue_link);
+	return result;
 }
 
 bool engine_take_report(struct pidring *engine, struct watch_item *item)

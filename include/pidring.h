@@ -423,7 +423,7 @@ struct pidring_options {
 	 * empty mask and every disposition SIG_DFL. */
 	bool keep_signals;
 	/* Program: the number under which the child finds its auth key, as a sealed memfd to be read with
-	 * pidring_receive_authkey; at least 3. 0: the program does not get the key. */
+	 * pidring_receive_authkey; 3 to 255. 0: the program does not get the key. */
 	int authkey_descriptor;
 
 	/* --- where it lives --- */
@@ -470,7 +470,7 @@ struct pidring_options {
  *   -EINVAL   ret_process or engine is NULL; options->size is wrong (see Conventions); both target and argv;
  *             argv without a first string; an option of programs with a function or the other way round; a
  *             stream, daemon flag, signal, umask, environment entry or descriptor number that cannot be used
- *   -EBADF    a stream goes to a descriptor that is not open
+ *   -EBADF    a stream goes to a descriptor that is not open, or such a one is to be passed
  *   -ENOMEM   no memory
  *   -E2BIG    one string of argv or of the environment is larger than the kernel takes (128 KiB)
  */
@@ -521,12 +521,13 @@ PIDRING_PUBLIC int pidring_start_many(struct pidring_process *const *processes, 
 /* The step of a start that failed. */
 enum pidring_step {
 	PIDRING_STEP_NONE = 0,
-	PIDRING_STEP_STATE = 1,   /* the object's state forbids it (the first four errors of start) */
-	PIDRING_STEP_PREPARE = 2, /* descriptors or memory for the start */
-	PIDRING_STEP_LOOK_UP = 3, /* no such program in PATH */
-	PIDRING_STEP_CLONE = 4,   /* clone3, clone, fork or pidfd_open */
-	PIDRING_STEP_SESSION = 5, /* setsid */
-	PIDRING_STEP_GROUP = 6,   /* setpgid */
+	PIDRING_STEP_STATE =
+		1, /* the object's state forbids it (the first four errors of start), or its engine was closed */
+	PIDRING_STEP_PREPARE = 2,           /* descriptors or memory for the start */
+	PIDRING_STEP_LOOK_UP = 3,           /* no such program in PATH */
+	PIDRING_STEP_CLONE = 4,             /* clone3, clone, fork or pidfd_open */
+	PIDRING_STEP_SESSION = 5,           /* setsid */
+	PIDRING_STEP_GROUP = 6,             /* setpgid */
 	PIDRING_STEP_WORKING_DIRECTORY = 7, /* chdir */
 	PIDRING_STEP_LIMIT = 8,             /* giving the old descriptor limit back */
 	PIDRING_STEP_DEATH_SIGNAL = 9,      /* prctl(PR_SET_PDEATHSIG) */
@@ -889,7 +890,8 @@ struct pidring_captured {
  * *ret_captured is to be released by pidring_captured_release, and is written whenever the process could be started.
  *
  *   -EINVAL     ret_captured is NULL, a size is wrong, input is NULL but its length is not 0, or
- *               an option that makes no sense here: asynchronous, stdin_to with an input
+ *               an option that makes no sense here: asynchronous, stdin_to with an input, stderr_to with
+ *               together, a raw pipe
  *   -ENOMEM     there was no memory for the output: the process was stopped
  *   others      as pidring_open, pidring_process_new and pidring_process_start
  */

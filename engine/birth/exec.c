@@ -90,17 +90,16 @@ static int fork_exec(const struct birth_paths *paths, struct birth_slot *slot, s
 	int r = open_report(&slot->plan, report);
 	if (r == 0) {
 		slot->plan.report_descriptor = slot->plan.kept_descriptor = report[1];
+		slot->report_descriptor = report[0];
 		r = birth_fork(child_run_program, &slot->plan, paths->self_pidfd, &pid, &pidfd);
 		close(report[1]);
 		if (r < 0)
-			close(report[0]);
+			birth_program_release(slot);
+		else
+			*ret_newborn = (struct newborn){ pid, pidfd, PIDRING_BIRTH_FORK_EXEC };
 	}
 	birth_fork_unlock();
-	if (r < 0)
-		return r;
-	slot->report_descriptor = report[0];
-	*ret_newborn = (struct newborn){ pid, pidfd, PIDRING_BIRTH_FORK_EXEC };
-	return 0;
+	return r;
 }
 
 int birth_program(const struct birth_paths *paths, struct birth_slot *slot, struct newborn *ret_newborn)

@@ -62,11 +62,10 @@ static int fork_function(const struct birth_paths *paths, const struct birth_fun
 
 	birth_fork_lock();
 	int r = birth_fork(function->child, function->argument, paths->self_pidfd, &pid, &pidfd);
+	if (r == 0)
+		*ret_newborn = (struct newborn){ pid, pidfd, PIDRING_BIRTH_FORK };
 	birth_fork_unlock();
-	if (r < 0)
-		return r;
-	*ret_newborn = (struct newborn){ pid, pidfd, PIDRING_BIRTH_FORK };
-	return 0;
+	return r;
 }
 
 #if defined(__has_feature)

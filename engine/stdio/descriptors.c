@@ -49,7 +49,7 @@ static int open_all(struct low_descriptors *low)
 	low->null = -1;
 	low->count = 0;
 	low->taken = 0;
-	low->self = sys_pidfd_open(getpid());
+	low->self = sys_above_streams(sys_pidfd_open(getpid()));
 	if (low->self < 0)
 		return low->self;
 
@@ -235,6 +235,18 @@ static bool is_above_limit(const struct child_plan *plan)
 	return (rlim_t)highest >= limit.rlim_cur;
 }
 
+/* Whether some must be lifted out of the way of others, which takes numbers that the limit may not have. */
+static bool needs_room(const struct child_plan *plan)
+{
+	for (unsigned i = 0; i < plan->placement_count; i++) {
+		int source = plan->placements[i].source;
+		if (source > STDERR_FILENO && source != plan->placements[i].target &&
+		    child_is_target(plan, source))
+			return true;
+	}
+	return false;
+}
+
 static int make_placements(struct child_plan *plan, const struct settings *settings,
                            const struct stream_ends *ends, int authkey_memfd, int null)
 {
@@ -255,7 +267,7 @@ static int make_placements(struct child_plan *plan, const struct settings *setti
 		plan->placements = NULL;
 		return r;
 	}
-	plan->raise_limit = is_above_limit(plan);
+	plan->raise_limit = is_above_limit(plan) || needs_room(plan);
 	plan->terminal = settings_terminal(settings);
 	return 0;
 }

@@ -12,18 +12,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* The descriptor itself, or if it has the number of a stream, which the host has closed, a copy above. Takes
- * it over; -errno. */
+/* The same for libc's calls. */
 static int above_streams(int descriptor)
 {
-	if (descriptor < 0)
-		return -errno;
-	if (descriptor > STDERR_FILENO)
-		return descriptor;
-	int copy = fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-	int r = copy < 0 ? -errno : copy;
-	close(descriptor);
-	return r;
+	return descriptor < 0 ? -errno : sys_above_streams(descriptor);
 }
 
 static void close_all(int descriptors[3])

@@ -4,11 +4,13 @@
 #include "sys/raw.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #ifndef P_PIDFD
 #define P_PIDFD 3
@@ -116,4 +118,14 @@ int sys_set_robust_list(void *head, size_t length)
 pid_t sys_thread_id(void)
 {
 	return (pid_t)raw_call0(SYS_gettid);
+}
+
+int sys_above_streams(int descriptor)
+{
+	if (descriptor < 0 || descriptor > STDERR_FILENO)
+		return descriptor;
+	int copy = fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	int r = copy < 0 ? -errno : copy;
+	close(descriptor);
+	return r;
 }

@@ -87,6 +87,10 @@ ssize_t sys_write_silently(int descriptor, const void *bytes, size_t length);
 /* Whether that takes one system call (RWF_NOSIGNAL, Linux 6.18). */
 bool sys_writes_silently(void);
 
+/* The descriptor itself, or if it has the number of a standard stream, which the host has closed, a copy above; the
+ * original is closed then. For what a system call returned: a negated errno stays one. */
+int sys_above_streams(int descriptor);
+
 int sys_close_range(unsigned first, unsigned last, unsigned flags);
 
 /* Waits until *word is not `expected`, or a wake-up, or the deadline of CLOCK_MONOTONIC nanoseconds

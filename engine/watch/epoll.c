@@ -46,13 +46,13 @@ static int epoll_open(struct watch **ret_watch, int kick)
 
 	if (!self)
 		return -ENOMEM;
-	self->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (self->epoll < 0) {
-		int r = -errno;
+	self->epoll = watch_above_streams(epoll_create1(EPOLL_CLOEXEC));
+	int r = self->epoll;
+	if (r < 0) {
 		free(self);
 		return r;
 	}
-	int r = add(self, kick, NULL);
+	r = add(self, kick, NULL);
 	if (r < 0) {
 		close(self->epoll);
 		free(self);

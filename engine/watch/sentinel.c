@@ -48,3 +48,12 @@ int watch_sentinel(int descriptor, int64_t deadline)
 
 	return watch_sentinels(&item, 1, deadline);
 }
+
+void watch_pause(void)
+{
+	int cancelability;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelability);
+	poll(NULL, 0, 1);
+	pthread_setcancelstate(cancelability, NULL);
+}

@@ -53,6 +53,13 @@ static int setup_ring(struct uring_watch *self)
 
 	if (r < 0)
 		return r;
+	r = sys_above_streams(self->ring.ring_fd);
+	if (r < 0) {
+		self->ring.ring_fd = self->ring.enter_ring_fd = -1;
+		io_uring_queue_exit(&self->ring);
+		return r;
+	}
+	self->ring.ring_fd = self->ring.enter_ring_fd = r;
 	self->ring_is_open = true;
 	self->kick_item.armed = false;
 	self->signalling = false;
@@ -148,9 +155,11 @@ static struct watch_abilities uring_abilities(const struct watch *watch)
  */
 static int start_signalling(struct uring_watch *self)
 {
-	if (self->signal < 0 || self->signalling)
+	int signal = __atomic_load_n(&self->signal, __ATOMIC_ACQUIRE);
+
+	if (signal < 0 || self->signalling)
 		return 0;
-	int r = io_uring_register_eventfd(&self->ring, self->signal);
+	int r = io_uring_register_eventfd(&self->ring, signal);
 	if (r < 0)
 		return r;
 	self->signalling = true;
@@ -319,40 +328,45 @@ static int uring_wait(struct watch *watch, int64_t timeout, const struct watch_i
 	return r < 0 ? r : 0;
 }
 
-static int follow(struct uring_watch *self, int descriptor)
+static int follow(int outer, int descriptor)
 {
 	struct epoll_event event = { .events = EPOLLIN };
 
-	return epoll_ctl(self->outer, EPOLL_CTL_ADD, descriptor, &event) < 0 ? -errno : 0;
+	return epoll_ctl(outer, EPOLL_CTL_ADD, descriptor, &event) < 0 ? -errno : 0;
 }
 
-static int make_outer(struct uring_watch *self)
+static int make_signal(int outer, int kick)
 {
-	self->outer = epoll_create1(EPOLL_CLOEXEC);
-	if (self->outer < 0)
-		return -errno;
-	self->signal = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (self->signal < 0)
-		return -errno;
-	int r = follow(self, self->base.kick);
-	return r < 0 ? r : follow(self, self->signal);
+	int signal = watch_above_streams(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+	int r = signal < 0 ? signal : follow(outer, kick);
+
+	if (r == 0)
+		r = follow(outer, signal);
+	if (r == 0)
+		return signal;
+	if (signal >= 0)
+		close(signal);
+	return r;
 }
 
+/* Another thread may be inside the ring meanwhile: it looks at the signal alone. */
 static int uring_descriptor(struct watch *watch)
 {
 	struct uring_watch *self = uring_of(watch);
 
 	if (self->outer >= 0)
 		return self->outer;
-	int r = make_outer(self);
-	if (r == 0)
-		return self->outer;
-	if (self->outer >= 0)
-		close(self->outer);
-	if (self->signal >= 0)
-		close(self->signal);
-	self->outer = self->signal = -1;
-	return r;
+	int outer = watch_above_streams(epoll_create1(EPOLL_CLOEXEC));
+	if (outer < 0)
+		return outer;
+	int signal = make_signal(outer, watch->kick);
+	if (signal < 0) {
+		close(outer);
+		return signal;
+	}
+	self->outer = outer;
+	__atomic_store_n(&self->signal, signal, __ATOMIC_RELEASE);
+	return outer;
 }
 
 /* The eventfd is registered by the thread that the ring belongs to, when it comes by. */

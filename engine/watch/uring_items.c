@@ -133,6 +133,9 @@ static void cancel(struct uring_watch *self, struct watch_item *item)
 	io_uring_prep_cancel(sqe, item, 0);
 	io_uring_sqe_set_data(sqe, &self->ignored_item);
 	io_uring_submit_and_get_events(&self->ring);
+	/* Bytes that were read must not come to stand behind an overflow. */
+	if (io_uring_cq_ready(&self->ring) > COMPLETIONS / 2)
+		uring_take_completions(self);
 }
 
 bool uring_disarm(struct watch *watch, struct watch_item *item)
@@ -226,6 +229,11 @@ static void take_poll_to_read(struct uring_watch *self, struct watch_item *item)
 {
 	if (item->forgotten) {
 		end_item(self, item, -ECANCELED);
+		return;
+	}
+	if (STAILQ_EMPTY(&self->base.buffers.free)) {
+		self->base.counts.shortages++;
+		put_off(self, item);
 		return;
 	}
 	watch_read(&self->base, item);

@@ -3,6 +3,7 @@
 #include "watch/watch.h"
 
 #include "clock.h"
+#include "sys/sys.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -32,13 +33,18 @@ static void set_up(struct watch *watch, const struct watch_operations *operation
 	watch_looks_init(&watch->looks);
 }
 
+int watch_above_streams(int descriptor)
+{
+	return descriptor < 0 ? -errno : sys_above_streams(descriptor);
+}
+
 int watch_open(struct watch **ret_watch, enum pidring_backend wanted, size_t output_memory)
 {
-	int kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	int kick = watch_above_streams(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 	int r = -ENOSYS;
 
 	if (kick < 0)
-		return -errno;
+		return kick;
 	for (size_t i = 0; i < sizeof by_preference / sizeof by_preference[0]; i++) {
 		if (!is_wanted(by_preference[i], wanted))
 			continue;
@@ -241,7 +247,6 @@ int watch_wait(struct watch *watch, struct watch_item **ret_items, size_t capaci
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelability);
 	int r = watch->operations->wait(watch, shorten(watch, timeout), interruption);
 	watch_looks_run(watch);
-	set_timer(watch);
 	pthread_setcancelstate(cancelability, NULL);
 	/* Reports are not lost by an error: they stay for the next call. */
 	return r < 0 ? r : take_reports(watch, ret_items, capacity);
@@ -253,9 +258,9 @@ static int add_timer(struct watch *watch, int descriptor)
 
 	if (watch->timer >= 0)
 		return 0;
-	int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	int timer = watch_above_streams(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
 	if (timer < 0)
-		return -errno;
+		return timer;
 	if (epoll_ctl(descriptor, EPOLL_CTL_ADD, timer, &event) < 0) {
 		int r = -errno;
 		close(timer);
@@ -271,8 +276,6 @@ int watch_descriptor(struct watch *watch)
 	int descriptor = watch->operations->descriptor(watch);
 	int r = descriptor < 0 ? descriptor : add_timer(watch, descriptor);
 
-	if (r == 0)
-		set_timer(watch);
 	return r < 0 ? r : descriptor;
 }
 

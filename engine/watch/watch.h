@@ -103,7 +103,8 @@ int watch_wait(struct watch *watch, struct watch_item **ret_items, size_t capaci
 void watch_set_alarm(struct watch *watch, int64_t moment);
 /* Makes the present or the next watch_wait return. Any thread. */
 void watch_kick(struct watch *watch);
-/* A descriptor that is readable when watch_wait would not block. */
+/* A descriptor that is readable when watch_wait would not block, once the alarm has been set anew. Any thread, but one
+ * at a time with watch_set_alarm. */
 int watch_descriptor(struct watch *watch);
 /* Whether that descriptor needs one more watch_wait before it tells everything. */
 bool watch_wants_look(const struct watch *watch);
@@ -173,6 +174,8 @@ struct watch_operations {
 extern const struct watch_operations watch_uring;
 extern const struct watch_operations watch_epoll;
 
+/* What a call of libc's returned, above the standard streams, or a negated errno. */
+int watch_above_streams(int descriptor);
 /* Takes a kick back, so that the eventfd is not readable. */
 void watch_take_kick(struct watch *watch);
 /* The item is to be handed to the caller. */
@@ -195,6 +198,8 @@ struct pollfd;
  * signals do not end it. */
 int watch_sentinels(struct pollfd *items, size_t count, int64_t deadline);
 int watch_sentinel(int descriptor, int64_t deadline);
+/* A millisecond. */
+void watch_pause(void);
 /* Lets pending signals in that the mask allows: whether a handler has run. */
 bool watch_let_signals_in(const sigset_t *mask);
 
