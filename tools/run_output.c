@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A job's output takes one of two ways. As long as others go first it waits, both streams together, in the order in
- * which it came. Once it may be written it is written as it comes, but only whole lines: unfinished ones are held
- * back, so that messages and lines of others can stand between any two lines.
+ * which it came. Once it may be written it is written as it comes; but where messages or lines of others may come
+ * between, only whole lines are, and unfinished ones are held back.
  */
 #include "run_output.h"
 
@@ -185,11 +185,24 @@ static void take_and_write(void *context, unsigned stream, const char *data, siz
 
 /* --- lines --- */
 
+/* Nobody else writes there as long as the job has its turn, no message either. */
+static bool is_its_own(const struct run_output *output, unsigned stream)
+{
+	bool takes_turns = output->settings.mode == RUN_OUTPUT_GROUP || output->settings.keep_order;
+
+	return takes_turns && !output->streams[stream].shares_line;
+}
+
 static void write_lines(struct run_output *output, struct run_job_output *job, unsigned stream,
                         const char *data, size_t length)
 {
-	const char *newline = memrchr(data, '\n', length);
+	const char *newline;
 
+	if (is_its_own(output, stream)) {
+		write_output(output, job, stream, data, length);
+		return;
+	}
+	newline = memrchr(data, '\n', length);
 	if (newline) {
 		size_t whole = (size_t)(newline - data) + 1;
 
