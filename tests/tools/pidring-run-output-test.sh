@@ -168,8 +168,8 @@ same '-k: exit status' 123 $status
 rm -f done.*
 go --keep-order -j4 sh -c "$backwards" sh <items
 same '--keep-order: standard output' "out 3${nl}out 2${nl}out 1${nl}out 0" "$out"
-rm -f done.*
-go -j4 sh -c "$backwards" sh <items
+# Here until it has been printed.
+go -j4 sh -c '[ $1 = 0 ] || until grep -q "out $(($1 - 1))" out; do sleep 0.02; done; echo out $1' sh <items
 same 'without it: in the order in which they end' "out 0${nl}out 1${nl}out 2${nl}out 3" "$out"
 
 seq 2000 >items
