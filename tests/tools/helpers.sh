@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # SPDX-License-Identifier: MIT
 # What the tests of pidring-run share. Sourced with its path as the argument; leaves it in $run, goes to a directory of its own.
 
