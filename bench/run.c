@@ -125,7 +125,7 @@ static int64_t measure_command(char *const argv[])
 
 static int64_t measure_pidring_run(void)
 {
-	char *argv[] = { run_path, "--jobs", slots, no_op, NULL };
+	char *argv[] = { run_path, "--jobs", slots, "--ungroup", no_op, NULL };
 
 	return measure_command(argv);
 }

@@ -16,11 +16,12 @@
 #include "run_items.h"
 #include "run_jobs.h"
 #include "run_options.h"
+#include "run_output.h"
 #include "run_signals.h"
 #include "run_status.h"
 
 /* Descriptors for everything but the jobs: the engine's, the standard ones, and some that we were given. */
-#define OTHER_DESCRIPTORS 64
+#define OTHER_DESCRIPTORS ((size_t)64)
 /* With -j 0: more than anybody has ever run at a time, and less than what a careless limit would allow. */
 #define MOST_JOBS ((size_t)65536)
 
@@ -82,28 +83,34 @@ static size_t processors(void)
 	return count > 0 ? (size_t)count : 1;
 }
 
+static size_t smaller(size_t one, size_t other)
+{
+	return one < other ? one : other;
+}
+
 /* As many jobs as the hard limit of descriptors allows, at least 1. */
-static size_t allowed_jobs(void)
+static size_t allowed_jobs(size_t descriptors_each)
 {
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return SIZE_MAX;
-	return limit.rlim_max > OTHER_DESCRIPTORS ? limit.rlim_max - OTHER_DESCRIPTORS : 1;
+	if (limit.rlim_max < OTHER_DESCRIPTORS + descriptors_each)
+		return 1;
+	return (limit.rlim_max - OTHER_DESCRIPTORS) / descriptors_each;
 }
 
-static size_t most_jobs(void)
-{
-	size_t allowed = allowed_jobs();
-
-	return allowed < MOST_JOBS ? allowed : MOST_JOBS;
-}
-
-static size_t job_limit(const struct run_options *options)
+static size_t job_limit(const struct run_options *options, size_t allowed)
 {
 	if (!options->jobs_given)
-		return processors();
-	return options->jobs > 0 ? options->jobs : most_jobs();
+		return smaller(processors(), allowed);
+	return options->jobs > 0 ? options->jobs : smaller(allowed, MOST_JOBS);
+}
+
+/* With those that have ended, but not their output: as many again, and some. */
+static size_t job_capacity(size_t limit, size_t allowed)
+{
+	return smaller(2 * limit + 16, allowed);
 }
 
 static int complain(const char *what, int error)
@@ -184,11 +191,15 @@ static int work(const struct run_options *options, const struct run_surroundings
 	enum run_exit_status exit_status = run_jobs(surroundings);
 	int output_status = RUN_ALL_WELL;
 
+	if (surroundings->costs && !options->costs_file)
+		run_output_end_line(surroundings->output);
 	run_signals_release(surroundings->signals);
-	if (surroundings->costs)
+	if (surroundings->costs && (options->costs_file || !surroundings->output->broken_pipe))
 		output_status = report_costs(surroundings->costs, costs_file, options->costs_file);
 	if (run_signals_first() != 0)
 		run_signals_die_of(run_signals_first());
+	if (surroundings->output->broken_pipe && !surroundings->signals->pipe_ignored)
+		run_signals_die_of(SIGPIPE);
 	return exit_status != RUN_ALL_WELL ? (int)exit_status : output_status;
 }
 
@@ -200,13 +211,19 @@ static int run(const struct run_options *options)
 	__attribute__((cleanup(run_items_close))) struct run_items items = { 0 };
 	__attribute__((cleanup(run_command_close))) struct run_command command = { 0 };
 	__attribute__((cleanup(run_costs_close))) struct run_costs costs = { 0 };
+	__attribute__((cleanup(run_output_close))) struct run_output output = { 0 };
 	struct pidring_engine_options engine_options = { .size = sizeof(engine_options) };
 	struct run_signals signals;
+	struct run_writer writer = { .signals = &signals };
 	struct run_status status;
-	const size_t limit = job_limit(options);
+	size_t allowed;
+	size_t limit;
 
-	if (limit > allowed_jobs())
-		return complain_of_limit(limit, allowed_jobs());
+	run_output_open(&output, &options->output, &status, &writer);
+	allowed = allowed_jobs(1 + run_output_descriptors(&output));
+	limit = job_limit(options, allowed);
+	if (limit > allowed)
+		return complain_of_limit(limit, allowed);
 	input = take_standard_input();
 	if (input < 0)
 		return complain("cannot take standard input", input);
@@ -219,14 +236,15 @@ static int run(const struct run_options *options)
 	if (run_command_open(&command, options->command, options->command_words) < 0)
 		return complain("cannot keep the command", ENOMEM);
 
-	engine_options.descriptors = limit + OTHER_DESCRIPTORS;
+	engine_options.descriptors =
+		job_capacity(limit, allowed) * (1 + run_output_descriptors(&output)) + OTHER_DESCRIPTORS;
 	if (pidring_open(&engine, &engine_options) < 0) {
 		fprintf(stderr, "pidring-run: %s\n", pidring_explain());
 		return RUN_ERROR;
 	}
 	run_costs_open(&costs);
 	run_signals_catch(&signals);
-	run_status_open(&status, &signals);
+	run_status_open(&status, &writer);
 	return work(options,
 	            &(struct run_surroundings){
 			    .engine = engine,
@@ -234,8 +252,11 @@ static int run(const struct run_options *options)
 			    .command = &command,
 			    .signals = &signals,
 			    .status = &status,
+			    .writer = &writer,
+			    .output = &output,
 			    .costs = options->costs ? &costs : NULL,
 			    .limit = limit,
+			    .capacity = job_capacity(limit, allowed),
 		    },
 	            &costs_file);
 }

@@ -10,6 +10,7 @@
 #include "run_command.h"
 #include "run_costs.h"
 #include "run_items.h"
+#include "run_output.h"
 #include "run_signals.h"
 #include "run_status.h"
 
@@ -31,8 +32,11 @@ struct run_surroundings {
 	struct run_command *command;
 	const struct run_signals *signals;
 	struct run_status *status;
+	struct run_writer *writer;
+	struct run_output *output;
 	struct run_costs *costs; /* NULL: nobody asks */
 	size_t limit;            /* how many jobs may run at a time, at least 1 */
+	size_t capacity;         /* the same, with those that have ended but not their output */
 };
 
 /* Runs a job for each item, at last none is left. Returns the exit status. Messages have been given. */

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "run_clock.h"
+
 struct error_text {
 	char *text;
 	size_t size;
@@ -50,6 +52,57 @@ static int apply_null(struct run_options *options, const char *argument, struct 
 	return 0;
 }
 
+static int apply_group(struct run_options *options, const char *argument, struct error_text *error)
+{
+	(void)argument;
+	(void)error;
+	options->output.mode = RUN_OUTPUT_GROUP;
+	return 0;
+}
+
+static int apply_line_buffer(struct run_options *options, const char *argument, struct error_text *error)
+{
+	(void)argument;
+	(void)error;
+	options->output.mode = RUN_OUTPUT_LINES;
+	return 0;
+}
+
+static int apply_ungroup(struct run_options *options, const char *argument, struct error_text *error)
+{
+	(void)argument;
+	(void)error;
+	options->output.mode = RUN_OUTPUT_UNGROUPED;
+	return 0;
+}
+
+static int apply_keep_order(struct run_options *options, const char *argument, struct error_text *error)
+{
+	(void)argument;
+	(void)error;
+	options->output.keep_order = true;
+	return 0;
+}
+
+/* Seconds, with up to nine digits after the point. */
+static int apply_drain(struct run_options *options, const char *argument, struct error_text *error)
+{
+	size_t whole = strspn(argument, "0123456789");
+	size_t part = argument[whole] == '.' ? strspn(argument + whole + 1, "0123456789") : 0;
+	size_t length = whole + (argument[whole] == '.' ? 1 : 0) + part;
+	int64_t drain;
+
+	if (whole + part == 0 || argument[length] != '\0' || whole > 9 || part > 9) {
+		snprintf(error->text, error->size, "'%.40s' is no number of seconds to drain", argument);
+		return -EINVAL;
+	}
+	drain = strtol(argument, NULL, 10) * RUN_SECOND;
+	for (int64_t digit = RUN_SECOND / 10, i = 1; (size_t)i <= part; i++, digit /= 10)
+		drain += (argument[whole + (size_t)i] - '0') * digit;
+	options->output.drain = drain > 0 ? drain : PIDRING_NONE;
+	return 0;
+}
+
 static int apply_costs(struct run_options *options, const char *argument, struct error_text *error)
 {
 	if (argument && argument[0] == '\0') {
@@ -84,6 +137,18 @@ static const struct option_row rows[] = {
 	  apply_jobs },
 	{ 'P', "max-procs", "N", NULL, apply_jobs },
 	{ '0', "null", NULL, "items are separated by NUL bytes, not by line ends", apply_null },
+	{ 0, "group", NULL,
+	  "print what a job writes when it has ended, not mixed with what others\n"
+	  "write (the default)",
+	  apply_group },
+	{ 0, "line-buffer", NULL, "print it line by line as it comes (also --lb)", apply_line_buffer },
+	{ 0, "lb", NULL, NULL, apply_line_buffer },
+	{ 'u', "ungroup", NULL, "let the jobs write to the output themselves", apply_ungroup },
+	{ 'k', "keep-order", NULL, "print in the order of the items", apply_keep_order },
+	{ 0, "drain", "SECONDS",
+	  "how long to wait for the output of what a job has left running\n"
+	  "(default: 1)",
+	  apply_drain },
 	{ 0, "costs", "[=FILE]",
 	  "at the end, print what each job cost, to standard output or to FILE\n"
 	  "(which is taken as one only after the '=')",
@@ -208,6 +273,11 @@ int run_options_parse(struct run_options *ret_options, int argument_count, char 
 			return -EINVAL;
 		if (options.action != RUN_ACTION_JOBS)
 			break;
+	}
+	if (options.action == RUN_ACTION_JOBS && options.output.keep_order &&
+	    options.output.mode == RUN_OUTPUT_UNGROUPED) {
+		snprintf(error, error_size, "--keep-order cannot be had with --ungroup");
+		return -EINVAL;
 	}
 	options.command = arguments + optind;
 	options.command_words = (size_t)(argument_count - optind);

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "run_output.h"
+
 enum run_action {
 	RUN_ACTION_JOBS = 0,
 	RUN_ACTION_HELP,
@@ -18,6 +20,7 @@ struct run_options {
 	bool jobs_given;
 	size_t jobs; /* 0: as many as the system allows */
 	bool null_separated;
+	struct run_output_settings output;
 	bool costs;
 	const char *costs_file; /* NULL: standard output */
 	char **command;         /* ended by NULL; empty if there is none */

@@ -86,10 +86,14 @@ void run_signals_catch(struct run_signals *signals)
 
 	/* A reader that has gone is an error to report, and no reason to leave the jobs alone. Not SIG_IGN,
 	 * which jobs would inherit; but where it was ignored, they are to. */
-	if (is_ignored(SIGPIPE))
+	signals->pipe_ignored = is_ignored(SIGPIPE);
+	if (signals->pipe_ignored)
 		some_ignored = true;
 	else
 		set_handler(SIGPIPE, do_nothing);
+	/* A file that may not grow is an error to report, too. */
+	if (!is_ignored(SIGXFSZ))
+		set_handler(SIGXFSZ, do_nothing);
 	/* If it were ignored, the kernel would forget how the jobs ended. */
 	if (is_ignored(SIGCHLD))
 		set_handler(SIGCHLD, SIG_DFL);
@@ -139,6 +143,8 @@ void run_signals_release(const struct run_signals *signals)
 			set_handler(stop_signals[i], SIG_DFL);
 	if (!is_ignored(SIGPIPE))
 		set_handler(SIGPIPE, SIG_DFL);
+	if (!is_ignored(SIGXFSZ))
+		set_handler(SIGXFSZ, SIG_DFL);
 	sigprocmask(SIG_SETMASK, &signals->waiting, NULL);
 }
 

@@ -14,6 +14,7 @@ struct run_signals {
 	 * signals, or SIGPIPE, was ignored at our start and is to stay so for the jobs, or because
 	 * these are the default ones anyway, and handing them on is cheaper than setting each anew. */
 	bool handed_on;
+	bool pipe_ignored; /* SIGPIPE was, at our start */
 };
 
 void run_signals_catch(struct run_signals *signals);

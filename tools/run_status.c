@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "run_status.h"
 
-#include <errno.h>
 #include <pidring.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,85 +13,19 @@
 
 #define REDRAW_INTERVAL (100 * RUN_MILLISECOND)
 
-/* A pipe that is ready takes as much without blocking. */
-#define PIECE ((size_t)4096)
-
-/* How long a reader that takes nothing may hold up the end, once pidring-run has been asked to stop. */
-#define PATIENCE RUN_SECOND
-
 static const char erase[] = "\r\033[K";
 
-/* How long to wait for the reader: for ever, but only for a moment in all once a stop signal has come. */
-static int64_t patience(struct run_status *status)
-{
-	int64_t now;
-
-	if (run_signals_first() == 0)
-		return PIDRING_FOREVER;
-	now = run_clock_now();
-	if (status->patient_until == 0)
-		status->patient_until = now + PATIENCE;
-	return status->patient_until > now ? status->patient_until - now : 0;
-}
-
-/* Waits until something can be written. False: it is not to be waited for any longer. */
-static bool wait_for_reader(struct run_status *status)
-{
-	for (;;) {
-		struct pollfd descriptor = { .fd = STDERR_FILENO, .events = POLLOUT };
-		int64_t timeout = patience(status);
-		struct timespec limit = { .tv_sec = timeout / RUN_SECOND, .tv_nsec = timeout % RUN_SECOND };
-		int count = ppoll(&descriptor, 1, timeout == PIDRING_FOREVER ? NULL : &limit,
-		                  &status->signals->waiting);
-
-		if (count >= 0)
-			return count > 0;
-		if (errno != EINTR)
-			return false;
-		if (run_signals_first() == 0)
-			continue;
-		status->patient_until = run_clock_now();
-		return false;
-	}
-}
-
-/* Returns how many bytes were written; 0: none yet; less: there is nobody left to tell. */
-static ssize_t write_piece(const struct run_status *status, const char *data, size_t length)
-{
-	ssize_t count;
-	int error;
-
-	/* A job that writes to the same pipe may have been faster, so that this blocks after all. */
-	run_signals_let_in(status->signals);
-	count = write(STDERR_FILENO, data, length < PIECE ? length : PIECE);
-	error = errno;
-	run_signals_hold_back(status->signals);
-	if (count < 0 && (error == EINTR || error == EAGAIN))
-		return 0;
-	return count;
-}
-
-/* What nobody reads is dropped when a stop signal comes. */
+/* What cannot be written is dropped: there is nobody left to tell. */
 static void write_all(struct run_status *status, const char *data, size_t length)
 {
-	while (length > 0) {
-		ssize_t count;
-
-		if (!wait_for_reader(status))
-			return;
-		count = write_piece(status, data, length);
-		if (count < 0)
-			return;
-		data += count;
-		length -= (size_t)count;
-	}
+	run_write(status->writer, STDERR_FILENO, data, length);
 }
 
-void run_status_open(struct run_status *status, const struct run_signals *signals)
+void run_status_open(struct run_status *status, struct run_writer *writer)
 {
 	const char *terminal = getenv("TERM");
 
-	*status = (struct run_status){ .signals = signals };
+	*status = (struct run_status){ .writer = writer };
 	if (!isatty(STDERR_FILENO) || !terminal || terminal[0] == '\0' || strcmp(terminal, "dumb") == 0)
 		return;
 	status->wanted = true;
@@ -106,11 +38,17 @@ void run_status_changed(struct run_status *status)
 	status->stale = true;
 }
 
+/* An unfinished line of a job's stays: the status line would be written over it. */
+static bool wants_line(const struct run_status *status)
+{
+	return status->wanted && status->stale && !status->unfinished;
+}
+
 int64_t run_status_timeout(const struct run_status *status)
 {
 	int64_t left;
 
-	if (!status->wanted || !status->stale)
+	if (!wants_line(status))
 		return PIDRING_FOREVER;
 	left = status->redraw_at - run_clock_now();
 	return left > 0 ? left : 0;
@@ -155,7 +93,7 @@ void run_status_refresh(struct run_status *status, const struct run_counts *coun
 {
 	int64_t now;
 
-	if (!status->wanted || !status->stale)
+	if (!wants_line(status))
 		return;
 	now = run_clock_now();
 	if (now < status->redraw_at)
@@ -174,27 +112,60 @@ void run_status_clear(struct run_status *status)
 	status->drawn = false;
 }
 
-void run_status_say(struct run_status *status, const char *item, size_t item_length, const char *format, ...)
+void run_status_compose(struct run_text *text, const char *item, size_t item_length, const char *format,
+                        va_list arguments)
 {
 	static const size_t item_columns = 4096;
-	char data[4 * 4096 + 1024];
-	struct run_text text = { data, 0, sizeof(data) - 1 };
-	va_list arguments;
+
+	text->room--;
+	run_text_add(text, "pidring-run: ");
+	if (item) {
+		run_text_add_item(text, item, item_length, item_columns);
+		run_text_add(text, ": ");
+	}
+	run_text_format_list(text, format, arguments);
+	text->room++;
+	run_text_add(text, "\n");
+}
+
+void run_status_make_way(struct run_status *status)
+{
+	if (!status->drawn)
+		return;
+	run_status_clear(status);
+	status->stale = true;
+}
+
+void run_status_print(struct run_status *status, const char *message, size_t length)
+{
+	char data[RUN_STATUS_MESSAGE + sizeof(erase)];
+	struct run_text text = { data, 0, sizeof(data) };
 
 	if (status->drawn)
 		run_text_add(&text, erase);
-	run_text_add(&text, "pidring-run: ");
-	if (item) {
-		run_text_add_item(&text, item, item_length, item_columns);
-		run_text_add(&text, ": ");
+	if (status->unfinished)
+		run_text_add(&text, "\n");
+	/* Several messages at once may be longer. */
+	if (length > text.room - text.length) {
+		write_all(status, text.data, text.length);
+		write_all(status, message, length);
+	} else {
+		run_text_add_bytes(&text, message, length);
+		write_all(status, text.data, text.length);
 	}
-	va_start(arguments, format);
-	run_text_format_list(&text, format, arguments);
-	va_end(arguments);
-	text.room++;
-	run_text_add(&text, "\n");
-	write_all(status, text.data, text.length);
-
+	status->unfinished = false;
 	status->drawn = false;
 	status->stale = true;
+}
+
+void run_status_say(struct run_status *status, const char *item, size_t item_length, const char *format, ...)
+{
+	char data[RUN_STATUS_MESSAGE];
+	struct run_text text = { data, 0, sizeof(data) };
+	va_list arguments;
+
+	va_start(arguments, format);
+	run_status_compose(&text, item, item_length, format, arguments);
+	va_end(arguments);
+	run_status_print(status, text.data, text.length);
 }

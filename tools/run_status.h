@@ -3,18 +3,23 @@
 #ifndef PIDRING_RUN_STATUS_H
 #define PIDRING_RUN_STATUS_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "run_signals.h"
+#include "run_text.h"
+#include "run_write.h"
+
+/* The most bytes that a message takes, with its newline. */
+#define RUN_STATUS_MESSAGE (4 * 4096 + 1024)
 
 struct run_status {
-	const struct run_signals *signals;
-	int64_t patient_until; /* when to stop waiting for a reader; 0: no stop signal has been noticed */
-	bool wanted;           /* standard error is a terminal that can do it */
+	struct run_writer *writer;
+	bool wanted; /* standard error is a terminal that can do it */
 	bool drawn;
-	bool stale; /* something has changed since it was drawn */
+	bool stale;      /* something has changed since it was drawn */
+	bool unfinished; /* standard error is in the middle of a line that a job has begun */
 	int64_t redraw_at;
 };
 
@@ -24,8 +29,8 @@ struct run_counts {
 	size_t failed;
 };
 
-/* `signals` must stay: they are let in while a message waits for its reader. */
-void run_status_open(struct run_status *status, const struct run_signals *signals);
+/* `writer` must stay. */
+void run_status_open(struct run_status *status, struct run_writer *writer);
 
 /* Something has changed: the line is to be redrawn as soon as its turn comes. */
 void run_status_changed(struct run_status *status);
@@ -39,9 +44,18 @@ void run_status_refresh(struct run_status *status, const struct run_counts *coun
 
 void run_status_clear(struct run_status *status);
 
-/* Prints "pidring-run: ITEM: MESSAGE" in one piece; `item` may be NULL. Blocks while nobody reads, until a
- * stop signal comes: then the message is dropped. */
+/* As run_status_clear, for something that is about to be written there; the line comes back. */
+void run_status_make_way(struct run_status *status);
+
+/* Prints "pidring-run: ITEM: MESSAGE" in one piece, on a line of its own; `item` may be NULL. Blocks while nobody
+ * reads, until a stop signal comes: then the message is dropped. */
 __attribute__((format(printf, 4, 5))) void run_status_say(struct run_status *status, const char *item,
                                                           size_t item_length, const char *format, ...);
+
+/* The two halves of it, for a message that is printed later. `text` has room for RUN_STATUS_MESSAGE bytes. */
+__attribute__((format(printf, 4, 0))) void run_status_compose(struct run_text *text, const char *item,
+                                                              size_t item_length, const char *format,
+                                                              va_list arguments);
+void run_status_print(struct run_status *status, const char *message, size_t length);
 
 #endif

@@ -8,5 +8,7 @@ for configuration in uring: epoll:fork; do
 	backend=${configuration%%:*}
 	clone=${configuration#*:}
 	echo "pidring-run, $backend/${clone:-clone3}:"
-	PIDRING_BACKEND=$backend PIDRING_CLONE=$clone sh "$here/pidring-run-test.sh" "$1"
+	for part in pidring-run-test.sh pidring-run-output-test.sh; do
+		PIDRING_BACKEND=$backend PIDRING_CLONE=$clone sh "$here/$part" "$1"
+	done
 done

@@ -6,98 +6,7 @@
 #
 # One line for each check that failed, a count at the end, exit status 1 if any failed.
 
-if [ $# -ne 1 ] || [ ! -x "$1" ]; then
-	echo "usage: pidring-run-test.sh PATH-OF-PIDRING-RUN" >&2
-	exit 2
-fi
-case $1 in
-/*) run=$1 ;;
-*) run=$PWD/$1 ;;
-esac
-
-passed=0
-failed=0
-skipped=0
-directory=$(mktemp -d) || exit 2
-trap 'rm -rf "$directory"' EXIT
-trap 'exit 2' HUP INT TERM
-cd "$directory" || exit 2
-
-# --- checking ---
-
-# same WHAT EXPECTED GOT
-same() {
-	if [ "$2" = "$3" ]; then
-		passed=$((passed + 1))
-		return
-	fi
-	failed=$((failed + 1))
-	printf 'FAILED: %s\n  expected: %s\n  got:      %s\n' "$1" "$2" "$3"
-}
-
-# holds WHAT PATTERN TEXT: the shell pattern matches the text
-holds() {
-	case $3 in
-	$2) passed=$((passed + 1)) ;;
-	*)
-		failed=$((failed + 1))
-		printf 'FAILED: %s\n  expected: %s\n  got:      %s\n' "$1" "$2" "$3"
-		;;
-	esac
-}
-
-skip() {
-	skipped=$((skipped + 1))
-	printf 'skipped: %s\n' "$1"
-}
-
-# go ARGUMENT ...: runs it with a limit of time; leaves $status, $out and $err
-go() {
-	timeout -k 1 60 "$run" "$@" >out 2>err
-	status=$?
-	out=$(cat out)
-	err=$(cat err)
-}
-
-# until_true COMMAND ...: at most ten seconds
-until_true() {
-	tries=0
-	until "$@"; do
-		tries=$((tries + 1))
-		[ $tries -lt 200 ] || return 1
-		sleep 0.05
-	done
-}
-
-# A zombie that nobody has reaped yet has ended, too.
-has_ended() {
-	state=$(sed -n 's/^State:[[:space:]]*\(.\).*/\1/p' "/proc/$1/status" 2>/dev/null)
-	[ -z "$state" ] || [ "$state" = Z ] || [ "$state" = X ]
-}
-
-all_have_ended() {
-	for one in "$@"; do
-		has_ended "$one" || return 1
-	done
-}
-
-# ended PID: waits for it, at most ten seconds, and leaves its $status; kills what does not end.
-ended() {
-	until_true has_ended "$1" || kill -s KILL "$1"
-	wait "$1" 2>/dev/null
-	status=$?
-}
-
-is_gone() {
-	[ ! -e "/proc/$1" ]
-}
-
-has_lines() {
-	[ -f "$1" ] && [ "$(wc -l <"$1")" -ge "$2" ]
-}
-
-nl='
-'
+. "$(dirname "$0")/helpers.sh"
 
 # --- items ---
 
@@ -129,13 +38,13 @@ same 'no items: no job' '' "$out"
 same 'no items: exit status' 0 $status
 
 printf 'a b\0c\nd\0' >items
-go -0 -j1 printf '[%s]' <items
+go -0 -u -j1 printf '[%s]' <items
 same '-0: items end at NUL bytes' "[a b][c${nl}d]" "$out"
-go --null -j1 printf '[%s]' <items
+go --null -u -j1 printf '[%s]' <items
 same '--null is the same' "[a b][c${nl}d]" "$out"
 
 printf 'a\0\0b' >items
-go -0 -j1 printf '[%s]' <items
+go -0 -u -j1 printf '[%s]' <items
 same '-0: an empty item is one; the last needs no NUL' '[a][][b]' "$out"
 
 printf 'a\nb\0c\nd\n' >items
@@ -300,11 +209,17 @@ go -j 0 sh -c "$together" 40 <items
 same '-j 0: all at a time' 40 "$(most_at_a_time)"
 (ulimit -n 120 && timeout 60 "$run" -j 0 sh -c 'echo {}' <items >out 2>err)
 same '-j 0: with few descriptors' "$(cat items)" "$(sort -n out)"
-(ulimit -n 120 && timeout 60 "$run" -j 1000 true <items >out 2>err)
+(ulimit -n 120 && timeout 60 "$run" -u -j 1000 true <items >out 2>err)
 same '-j 1000 with a limit of 120 descriptors: exit status' 1 $?
 holds '-j 1000 with a limit of 120 descriptors: says what is possible' '*1000 jobs*-j 56 *-j 0 *' "$(cat err)"
-(ulimit -n 120 && timeout 60 "$run" -j 56 true <items >out 2>err)
+(ulimit -n 120 && timeout 60 "$run" -u -j 56 true <items >out 2>err)
 same '-j 56 with a limit of 120 descriptors' '0 ' "$? $(cat err)"
+(ulimit -n 120 && timeout 60 "$run" -j 12 true <items >out 2>err)
+holds 'output that is collected takes descriptors, too' '*12 jobs*-j 11 *-j 0 *' "$(cat err)"
+(ulimit -n 120 && timeout 60 "$run" -j 11 true <items >out 2>err)
+same '-j 11 with a limit of 120 descriptors' '0 ' "$? $(cat err)"
+(ulimit -n 250 && timeout 60 "$run" -j 0 sh -c 'echo {}' <items >out 2>err)
+same '-j 0: with 250 descriptors' "0$nl$(cat items)" "$?$nl$(sort -n out)"
 : >notes
 if [ "$(nproc)" -gt 1 ]; then
 	timeout 60 taskset -c "$(taskset -cp $$ | sed 's/.*: *\([0-9]*\).*/\1/')" \
@@ -518,11 +433,6 @@ exec 9>&-
 
 # --- the status line ---
 
-# on_terminal COLUMNS SHELL-COMMAND: its output on a terminal, escape characters as ^[
-on_terminal() {
-	timeout 60 env TERM="${terminal_type:-xterm}" script -qec "stty cols $1; $2" /dev/null </dev/null |
-		tr -d '\n' | sed 's/\x1b/^[/g; s/\r/^M/g'
-}
 if command -v script >/dev/null && command -v stty >/dev/null; then
 	seq 4 | sed 's/^/an-item-/' >items
 	text=$(on_terminal 80 "$run -j2 sleep 0.2 <items; :" 2>&1)
@@ -544,5 +454,4 @@ seq 2 >items
 go -j2 sh -c 'sleep 0.3' <items
 same 'no status line where there is no terminal' '' "$err"
 
-printf '%d passed, %d failed\n' "$passed" "$failed"
-[ "$failed" -eq 0 ]
+finish
