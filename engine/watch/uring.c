@@ -672,19 +672,28 @@ static void take_completions(struct uring_watch *self)
 	}
 }
 
+/* No more at a time than there are buffers: the others would only be turned away again. */
 static void feed_the_starved(struct uring_watch *self)
 {
 	struct watch_item *item;
+	size_t fed = 0;
 
 	while ((item = TAILQ_FIRST(&self->starved))) {
-		bool lacks_buffer = item->reads && !item->by_poll && self->buffers_in_ring == 0;
+		bool needs_buffer = item->reads && !item->by_poll;
 
-		if (lacks_buffer || submit_item(self, item) < 0)
+		if ((needs_buffer && fed >= self->buffers_in_ring) || submit_item(self, item) < 0)
 			return;
+		fed += needs_buffer;
 		item->starved = false;
 		TAILQ_REMOVE(&self->starved, item, link);
 		TAILQ_INSERT_TAIL(&self->armed, item, link);
 	}
+}
+
+/* Those that were fed may need no buffer now, so the next in line are fed before anybody sleeps. */
+static bool can_feed_more(const struct uring_watch *self)
+{
+	return !TAILQ_EMPTY(&self->starved) && self->buffers_in_ring > 0;
 }
 
 /* One system call, or two: with requests to submit, io_uring_enter reports their number and not the signal
@@ -743,7 +752,9 @@ static int uring_wait(struct watch *watch, int64_t timeout, const struct watch_i
 	provide_buffers(self);
 	feed_the_starved(self);
 	/* Room in the queue may have been made by a submission, and that may have found something. */
-	r = enter_own(self, TAILQ_EMPTY(&watch->reports) ? timeout : 0, interruption);
+	if (!TAILQ_EMPTY(&watch->reports) || can_feed_more(self))
+		timeout = 0;
+	r = enter_own(self, timeout, interruption);
 	if (!self->ring_is_open)
 		return r;
 	take_batches(self);
