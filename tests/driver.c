@@ -44,7 +44,7 @@ enum { CONFIGURATIONS = sizeof(configurations) / sizeof(configurations[0]) };
 static const char *const once_is_enough[] = { "construction", "options" };
 
 /* Suites that take seconds, and show the same on all paths but for the two ends. */
-static const char *const ends_are_enough[] = { "scale" };
+static const char *const ends_are_enough[] = { "scale", "awkward" };
 
 struct parameter {
 	char program[PATH_MAX];

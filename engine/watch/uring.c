@@ -305,6 +305,12 @@ static void take_batches(struct uring_watch *self)
 	}
 }
 
+/* Those that were fed may need no buffer now, so the next in line are fed before anybody sleeps. */
+static bool can_feed_more(const struct uring_watch *self)
+{
+	return !TAILQ_EMPTY(&self->starved) && self->buffers_in_ring > 0;
+}
+
 static int uring_wait(struct watch *watch, int64_t timeout, const struct watch_interruption *interruption)
 {
 	struct uring_watch *self = uring_of(watch);
@@ -315,7 +321,9 @@ static int uring_wait(struct watch *watch, int64_t timeout, const struct watch_i
 	uring_provide_buffers(self);
 	uring_feed_the_starved(self);
 	/* Room in the queue may have been made by a submission, and that may have found something. */
-	r = enter_own(self, TAILQ_EMPTY(&watch->reports) ? timeout : 0, interruption);
+	if (!TAILQ_EMPTY(&watch->reports) || can_feed_more(self))
+		timeout = 0;
+	r = enter_own(self, timeout, interruption);
 	if (!self->ring_is_open)
 		return r;
 	take_batches(self);

@@ -279,15 +279,18 @@ void uring_take_completions(struct uring_watch *self)
 	}
 }
 
+/* No more at a time than there are buffers: the others would only be turned away again. */
 void uring_feed_the_starved(struct uring_watch *self)
 {
 	struct watch_item *item;
+	size_t fed = 0;
 
 	while ((item = TAILQ_FIRST(&self->starved))) {
-		bool lacks_buffer = item->reads && !item->by_poll && self->buffers_in_ring == 0;
+		bool needs_buffer = item->reads && !item->by_poll;
 
-		if (lacks_buffer || uring_submit_item(self, item) < 0)
+		if ((needs_buffer && fed >= self->buffers_in_ring) || uring_submit_item(self, item) < 0)
 			return;
+		fed += needs_buffer;
 		item->starved = false;
 		TAILQ_REMOVE(&self->starved, item, link);
 		TAILQ_INSERT_TAIL(&self->armed, item, link);

@@ -311,6 +311,27 @@ SCENARIO(flow, paused_in_flight)
 	close_engine(crowd.engine);
 }
 
+/* Closed when they have ended and not all of it was fetched: nothing comes any more, and nothing is outstanding. */
+SCENARIO(flow, closed_in_flight)
+{
+	struct crowd crowd;
+
+	begin_crowd(&crowd, 0, small_or_normal(30, 100), 50000);
+	for (int i = 0; i < 5; i++)
+		fetch(crowd.engine, 20, PIDRING_FOREVER);
+	for (int i = 0; i < crowd.count; i++) {
+		wait_ended(crowd.children[i].process);
+		check_int(pidring_process_close(crowd.children[i].process), 0);
+	}
+	check_int(pidring_outstanding(crowd.engine), 0);
+	fetch_present(crowd.engine);
+	for (int i = 0; i < crowd.count; i++)
+		pidring_process_free(crowd.children[i].process);
+	fetch_present(crowd.engine);
+	free(crowd.children);
+	close_engine(crowd.engine);
+}
+
 SCENARIO(flow, engine_closed_in_flight)
 {
 	struct crowd crowd;

@@ -329,6 +329,45 @@ SCENARIO(input, waiting_threads_change)
 	close_engine(engine);
 }
 
+/* A copy of this process, a function child and a program live on, and none of them has the other end. */
+SCENARIO(input, forks_keep_nothing_open)
+{
+	struct pidring *engine = open_engine();
+	struct latch latch = latch_open();
+	struct child echo = { 0 }, function = { 0 }, program = { 0 };
+	struct pidring_options options;
+	int status = 0;
+	pid_t copy;
+
+	begin_child(&echo, engine, with_input(&echo, "echo", 1, 0));
+	copy = fork();
+	check(copy >= 0);
+	if (copy == 0) {
+		latch_wait(&latch);
+		_exit(0);
+	}
+	begin_child(&function, engine,
+	            (struct pidring_options){ .target = wait_for_latch, .argument = &latch });
+	options = with_input(&program, "echo", 2, 0);
+	options.keep_descriptors = true;
+	begin_child(&program, engine, options);
+	check_int(write_input(&echo, 0, 1000), 1000);
+	check_int(pidring_process_close_input(echo.process), 0);
+	fetch_until(engine, &echo.last, 1);
+	check_int(function.exited + program.exited, 0);
+	check_int(pidring_process_close_input(program.process), 0);
+	latch_release(&latch);
+	latch_release(&latch);
+	fetch_all(engine, 64);
+	check_int(waitpid(copy, &status, 0), copy);
+	check_int(status, 0);
+	end_child(&echo, 1000, 0, 0);
+	end_child(&function, 0, 0, 0);
+	end_child(&program, 0, 0, 0);
+	latch_close(&latch);
+	close_engine(engine);
+}
+
 /* --- bad calls --- */
 
 SCENARIO(input, bad_calls)
