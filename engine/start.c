@@ -661,12 +661,12 @@ int pidring_start_many(struct pidring_process *const *processes, size_t count)
 	if (r < 0)
 		return r;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelability);
+	/* Asking for all signals once is as dear as resetting them in one child. With a clone that
+	 * does not clear handlers, each child asks for itself. */
+	sys_signal_set reset = count > 1 ? child_find_ignored() : SYS_ALL_SIGNALS;
 	for (size_t done = 0; done < count; done += WAVE) {
 		size_t wave = count - done < WAVE ? count - done : WAVE;
-		sys_signal_set reset = wave > 1 ? child_find_ignored() : SYS_ALL_SIGNALS;
 
-		/* Asking for all signals once is as dear as resetting them in one child. With a clone that
-		 * does not clear handlers, each child asks for itself. */
 		for (size_t i = 0; i < wave; i++)
 			results[i] = start_first_half(&starts[i], processes[done + i], reset);
 		for (size_t i = 0; i < wave; i++)
