@@ -669,15 +669,19 @@ static void take_completions(struct uring_watch *self)
 	}
 }
 
+/* Not more than there are buffers for: each of the others would only be told that there is none. */
 static void feed_the_starved(struct uring_watch *self)
 {
+	size_t buffers = self->buffers_in_ring;
 	struct watch_item *item;
 
 	while ((item = TAILQ_FIRST(&self->starved))) {
-		bool lacks_buffer = item->reads && !item->by_poll && self->buffers_in_ring == 0;
+		bool takes_buffer = item->reads && !item->by_poll;
 
-		if (lacks_buffer || submit_item(self, item) < 0)
+		if ((takes_buffer && buffers == 0) || submit_item(self, item) < 0)
 			return;
+		if (takes_buffer)
+			buffers--;
 		item->starved = false;
 		TAILQ_REMOVE(&self->starved, item, link);
 		TAILQ_INSERT_TAIL(&self->armed, item, link);
@@ -739,8 +743,11 @@ static int uring_wait(struct watch *watch, int64_t timeout, const struct watch_i
 		return r;
 	provide_buffers(self);
 	feed_the_starved(self);
-	/* Room in the queue may have been made by a submission, and that may have found something. */
-	r = enter_own(self, TAILQ_EMPTY(&watch->reports) ? timeout : 0, interruption);
+	/* Room in the queue may have been made by a submission, and that may have found something. Who was fed may leave
+	 * buffers for the others. */
+	if (!TAILQ_EMPTY(&watch->reports) || (!TAILQ_EMPTY(&self->starved) && self->buffers_in_ring > 0))
+		timeout = 0;
+	r = enter_own(self, timeout, interruption);
 	if (!self->ring_is_open)
 		return r;
 	take_batches(self);
