@@ -232,6 +232,7 @@ void engine_after_fork(struct pidring *engine)
 	timers_forget(&engine->timers);
 	engine->outstanding = 0;
 	engine->member_count = 0;
+	engine->large_pipes = 0;
 	engine->fetching = engine->driven = engine->kicked = false;
 	TAILQ_INIT(&engine->queue);
 	TAILQ_INIT(&engine->members);

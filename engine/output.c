@@ -11,6 +11,7 @@
 #include "explain.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -18,10 +19,12 @@
 
 struct stream {
 	struct process_watch watch;
-	int number;   /* STDOUT_FILENO or STDERR_FILENO */
-	bool is_open; /* its end has not been told */
-	bool closing; /* nobody wants the rest */
-	int code;     /* how it ended */
+	int number;          /* STDOUT_FILENO or STDERR_FILENO */
+	bool is_open;        /* its end has not been told */
+	bool closing;        /* nobody wants the rest */
+	int code;            /* how it ended */
+	unsigned full_reads; /* as many bytes at once as a new pipe holds */
+	bool is_large;       /* its pipe holds more now */
 	int64_t left; /* once the drain time is over: the bytes that are still to be read; -1: before */
 };
 
@@ -44,9 +47,38 @@ static int descriptor_of(const struct stream *stream)
 	return stream->watch.process->ends.own[stream->number];
 }
 
-static void close_descriptor(const struct stream *stream)
+static void close_descriptor(struct stream *stream)
 {
+	struct pidring *engine = stream->watch.process->engine;
+
+	if (stream->is_large && engine)
+		engine->large_pipes--;
+	stream->is_large = false;
 	process_close_own_end(stream->watch.process, stream->number);
+}
+
+/*
+ * A new pipe holds as much as one chunk, so a child that writes much and its reader wait for each other again and
+ * again, which is dear where a wake-up crosses to another core. One that is found full a few times is made larger.
+ * What a user may have in pipes is 64 MiB for all of his processes together, unless told otherwise (pipe(7)), so only
+ * some are large at a time.
+ */
+enum { FULL_READS = 4, LARGE_PIPE = 512 * 1024, MOST_LARGE_PIPES = 16 };
+
+static void consider_growth(struct stream *stream, size_t length)
+{
+	struct pidring *engine = stream->watch.process->engine;
+
+	if (length < WATCH_BUFFER_SIZE || stream->full_reads == FULL_READS)
+		return;
+	if (++stream->full_reads < FULL_READS || engine->large_pipes >= MOST_LARGE_PIPES ||
+	    descriptor_of(stream) < 0)
+		return;
+	/* What is no pipe, or above a limit, stays as it is. */
+	if (fcntl(descriptor_of(stream), F_SETPIPE_SZ, LARGE_PIPE) < 0)
+		return;
+	stream->is_large = true;
+	engine->large_pipes++;
 }
 
 /* A terminal whose other side is closed answers EIO. */
@@ -107,6 +139,8 @@ static void take_chunks(struct stream *stream)
 	STAILQ_FOREACH(chunk, &stream->watch.item.chunks, link)
 	{
 		chunk->tag = stream->number;
+		if (!output->dropped)
+			consider_growth(stream, chunk->length);
 		if (stream->left > 0)
 			stream->left -=
 				(int64_t)chunk->length < stream->left ? (int64_t)chunk->length : stream->left;
@@ -212,8 +246,7 @@ void output_begin(struct pidring_process *process)
 	for (int i = 0; output && i < STREAMS; i++) {
 		struct stream *stream = &output->streams[i];
 
-		if (!settings_engine_has(process->settings, stream->number) ||
-		    descriptor_of(stream) < 0)
+		if (!settings_engine_has(process->settings, stream->number) || descriptor_of(stream) < 0)
 			continue;
 		stream->watch.item.descriptor = descriptor_of(stream);
 		stream->is_open = true;
@@ -273,7 +306,7 @@ void output_forget(struct pidring_process *process)
 	STAILQ_INIT(&output->chunks);
 	for (int i = 0; i < STREAMS; i++) {
 		STAILQ_INIT(&output->streams[i].watch.item.chunks);
-		output->streams[i].is_open = false;
+		output->streams[i].is_open = output->streams[i].is_large = false;
 	}
 }
 
