@@ -59,7 +59,9 @@ TEST_PROGRAMS := $(SCENARIOS) $(LOOPS)
 
 # Without libc, each by itself.
 BENCH_CHILDREN := $(BUILD)/bench/noop $(BUILD)/bench/writer
-BENCH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out bench/noop.c bench/writer.c,$(wildcard bench/*.c)))
+# Other libraries, opened by the suite where they are measured.
+BENCH_PLUGINS := $(BUILD)/bench/collect_libuv.so $(BUILD)/bench/collect_glib.so
+BENCH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out bench/noop.c bench/writer.c bench/collect_libuv.c bench/collect_glib.c,$(wildcard bench/*.c)))
 
 .PHONY: all run check install uninstall format lint asan tsan valgrind bench clean help \
 	packages-run packages-check packages-bench build-check test quick-check
@@ -114,10 +116,14 @@ $(BUILD)/tests/objects/loops/%.o: TEST_CFLAGS = $(shell $(PKG_CONFIG) --cflags l
 
 $(BUILD)/bench/%.o: bench/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -D_GNU_SOURCE $(BENCH_CFLAGS) -c $< -o $@
+	$(CC) $(ALL_CFLAGS) -D_GNU_SOURCE -c $< -o $@
 
-$(BUILD)/bench/collect_libuv.o: BENCH_CFLAGS = $(shell $(PKG_CONFIG) --cflags libuv)
-$(BUILD)/bench/collect_glib.o: BENCH_CFLAGS = $(shell $(PKG_CONFIG) --cflags gio-2.0)
+$(BUILD)/bench/collect_libuv.so: MODULE = libuv
+$(BUILD)/bench/collect_glib.so: MODULE = gio-2.0
+$(BENCH_PLUGINS): $(BUILD)/bench/%.so: bench/%.c bench/collect.h bench/harness.h
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -D_GNU_SOURCE $(shell $(PKG_CONFIG) --cflags libuv gio-2.0) -fPIC -shared -o $@ $< \
+		$(shell $(PKG_CONFIG) --libs $(MODULE))
 
 $(STATIC): $(ENGINE_OBJECTS)
 	rm -f $@
@@ -155,8 +161,8 @@ $(BENCH_CHILDREN): $(BUILD)/bench/%: bench/%.c bench/raw.h
 	@mkdir -p $(@D)
 	$(CC) -O2 -Wall -Wextra -static -nostdlib -nostartfiles -ffreestanding -fno-stack-protector -o $@ $<
 
-$(BUILD)/bench/suite: $(BENCH_OBJECTS) $(STATIC)
-	$(CC) $(LDFLAGS) -Wl,-z,now -o $@ $^ $(URING_STATIC) $(shell $(PKG_CONFIG) --libs libuv gio-2.0) -lpthread -lm
+$(BUILD)/bench/suite: $(BENCH_OBJECTS) $(STATIC) | $(BENCH_PLUGINS) $(BENCH_CHILDREN)
+	$(CC) $(LDFLAGS) -Wl,-z,now -rdynamic -o $@ $(BENCH_OBJECTS) $(STATIC) $(URING_STATIC) -lpthread -lm
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
@@ -213,7 +219,7 @@ lint:
 		-std=gnu11 -D_GNU_SOURCE -Iinclude -Iengine -Itools $(URING_CFLAGS)
 
 bench: packages-bench
-	@$(MAKE) --no-print-directory $(BUILD)/bench/suite $(BENCH_CHILDREN) $(BUILD)/pidring-run
+	@$(MAKE) --no-print-directory $(BUILD)/bench/suite $(BUILD)/pidring-run
 	$(BUILD)/bench/suite --json $(BUILD)/bench/results.json
 
 # --- installing -----------------------------------------------------------------------------------

@@ -46,7 +46,8 @@ void collect_with_library_asynchronously(void);
 void collect_with_epoll(void);
 /* posix_spawn, read until the end, waitpid; one child after the other. */
 void collect_with_blocking_loop(void);
-void collect_with_libuv(void);
-void collect_with_glib(void);
+/* In shared objects of their own, collect_libuv.so and collect_glib.so, opened in their worlds alone: the mappings of
+ * a library would weigh on every fork in the others. */
+void collect_with_another(void);
 
 #endif

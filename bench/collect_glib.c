@@ -48,7 +48,7 @@ static void start(unsigned child)
 	g_subprocess_communicate_async(process, NULL, NULL, finish, &numbers[child]);
 }
 
-void collect_with_glib(void)
+void collect_with_another(void)
 {
 	collect_begin();
 	done = 0;

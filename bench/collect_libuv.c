@@ -71,7 +71,7 @@ static void start(uv_loop_t *loop, struct uv_child *child)
 		bench_fail("libuv: starting", -result);
 }
 
-void collect_with_libuv(void)
+void collect_with_another(void)
 {
 	uv_loop_t *loop = uv_default_loop();
 

@@ -81,15 +81,20 @@ static unsigned count_rounds(const struct bench_row *row, const struct bench_set
 
 	if (settings->rounds != 0)
 		return settings->rounds;
+	/* What is counted hardly differs from one time to the next. */
+	if (row->unit == BENCH_CALLS)
+		return rounds;
 	if (settings->quick)
 		rounds /= QUICK_DIVISOR;
 	return rounds < FEWEST_ROUNDS ? FEWEST_ROUNDS : rounds;
 }
 
-static unsigned count_warm_up_rounds(unsigned rounds)
+static unsigned count_warm_up_rounds(const struct bench_row *row, unsigned rounds)
 {
 	unsigned warm_up = rounds / WARM_UP_DIVISOR;
 
+	if (row->unit == BENCH_CALLS)
+		return 0;
 	return warm_up < FEWEST_WARM_UP_ROUNDS ? FEWEST_WARM_UP_ROUNDS : warm_up;
 }
 
@@ -231,7 +236,7 @@ static void measure_rounds(const struct bench_row *row, const struct running_wor
 {
 	size_t order[BENCH_MAXIMUM_CONTENDERS];
 	uint64_t state = 0x9e3779b97f4a7c15;
-	unsigned warm_up = count_warm_up_rounds(rounds);
+	unsigned warm_up = count_warm_up_rounds(row, rounds);
 
 	for (size_t index = 0; index < count; index++)
 		order[index] = index;

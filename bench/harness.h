@@ -66,7 +66,7 @@ struct bench_row {
 	/* For the family's own use. */
 	const char *program; /* PROGRAM_NO_OP, or the file to run */
 	unsigned count;      /* children in a burst, children watched, jobs at a time */
-	size_t bytes;        /* that each child writes; a figure for the whole is told if it is one child */
+	size_t bytes;        /* that each child writes */
 	unsigned write_size; /* so many at a time */
 
 	/* Why the row cannot run here, or NULL; optional. */

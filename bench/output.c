@@ -6,6 +6,7 @@
 #include "families.h"
 #include "library.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdint.h>
@@ -33,9 +34,37 @@ static void set_task(const struct bench_row *row)
 	(void)environment_raise_descriptors();
 }
 
+static void (*collect_with_plugin)(void);
+
+static void open_plugin(const char *name)
+{
+	char path[PATH_MAX];
+	void *plugin = NULL;
+	void *function = NULL;
+
+	if (environment_beside(name, path, sizeof(path)) == NULL)
+		bench_fail("another library's part is not beside the suite", ENOENT);
+	plugin = dlopen(path, RTLD_NOW);
+	function = plugin != NULL ? dlsym(plugin, "collect_with_another") : NULL;
+	if (function == NULL) {
+		(void)fprintf(stderr, "suite: %s\n", dlerror());
+		bench_fail("another library cannot be had", 0);
+	}
+	collect_with_plugin = (void (*)(void))function;
+}
+
+static void set_up_plugin(enum bench_world world)
+{
+	if (world == BENCH_LIBUV)
+		open_plugin("collect_libuv.so");
+	else if (world == BENCH_GLIB)
+		open_plugin("collect_glib.so");
+}
+
 static void set_up(const struct bench_row *row, enum bench_world world)
 {
 	set_task(row);
+	set_up_plugin(world);
 	if (world == BENCH_LIBRARY)
 		(void)library_engine();
 }
@@ -43,8 +72,8 @@ static void set_up(const struct bench_row *row, enum bench_world world)
 /* Each count has a process, and so an engine, of its own. */
 static void set_up_calls(const struct bench_row *row, enum bench_world world)
 {
-	(void)world;
 	set_task(row);
+	set_up_plugin(world);
 }
 
 static void tear_down(enum bench_world world)
@@ -116,8 +145,7 @@ static int64_t share(int64_t calls)
 MEASURES(library, collect_with_library)
 MEASURES(asynchronously, collect_with_library_asynchronously)
 MEASURES(epoll, collect_with_epoll)
-MEASURES(libuv, collect_with_libuv)
-MEASURES(glib, collect_with_glib)
+MEASURES(plugin, collect_with_plugin)
 
 static int64_t measure_blocking_loop(void)
 {
@@ -129,16 +157,16 @@ static int64_t measure_blocking_loop(void)
 static const struct bench_contender one_contenders[] = {
 	{ "pidring", measure_library, BENCH_LIBRARY },
 	{ "blocking-loop", measure_blocking_loop, BENCH_BARE },
-	{ "libuv", measure_libuv, BENCH_LIBUV },
+	{ "libuv", measure_plugin, BENCH_LIBUV },
 	{ 0 },
 };
 
-#define MANY_CONTENDERS(what)                                                                          \
-	{                                                                                              \
-		{ "pidring", what##_library, BENCH_LIBRARY },                                          \
-			{ "pidring-async", what##_asynchronously, BENCH_LIBRARY },                     \
-			{ "epoll", what##_epoll, BENCH_BARE }, { "libuv", what##_libuv, BENCH_LIBUV }, \
-			{ "glib", what##_glib, BENCH_GLIB }, { 0 },                                    \
+#define MANY_CONTENDERS(what)                                                                           \
+	{                                                                                               \
+		{ "pidring", what##_library, BENCH_LIBRARY },                                           \
+			{ "pidring-async", what##_asynchronously, BENCH_LIBRARY },                      \
+			{ "epoll", what##_epoll, BENCH_BARE }, { "libuv", what##_plugin, BENCH_LIBUV }, \
+			{ "glib", what##_plugin, BENCH_GLIB }, { 0 },                                   \
 	}
 
 static const struct bench_contender many_contenders[] = MANY_CONTENDERS(measure);
@@ -179,12 +207,12 @@ static const char *calls_row_missing(const struct bench_row *row)
 		.set_up = set_up, .tear_down = tear_down                                                    \
 	}
 
-#define CALLS_ROW(row_name, row_title, row_contenders)                                                 \
-	{                                                                                              \
-		.name = "output-calls" row_name, .title = MANY_TITLE ", " row_title " for each",       \
-		.contenders = (row_contenders), .baseline = "libuv", .unit = BENCH_CALLS, .rounds = 5, \
-		.count = MANY, .bytes = 1 << 10, .write_size = 1 << 10, .missing = calls_row_missing,  \
-		.set_up = set_up_calls                                                                 \
+#define CALLS_ROW(row_name, row_title, row_contenders)                                           \
+	{                                                                                        \
+		.name = "output-calls" row_name, .title = MANY_TITLE ", " row_title " for each", \
+		.contenders = (row_contenders), .baseline = "libuv", .unit = BENCH_CALLS,        \
+		.conditions = { .cores = 1 }, .rounds = 2, .count = MANY, .bytes = 1 << 10,      \
+		.write_size = 1 << 10, .missing = calls_row_missing, .set_up = set_up_calls      \
 	}
 
 const struct bench_row output_rows[] = {

@@ -33,13 +33,24 @@ static struct bench_figures figures_of(const struct bench_result *result, size_t
 	return figures;
 }
 
+/* How much a second, if it is one child that writes. */
+static void print_rate(FILE *file, const struct bench_row *row, double nanoseconds)
+{
+	const double mebibyte = 1 << 20, second = 1e9;
+
+	if (row->bytes > 0 && row->count == 1 && nanoseconds > 0)
+		(void)fprintf(file, " %8.0f MiB/s", (double)row->bytes / mebibyte * second / nanoseconds);
+}
+
 static void print_contender(FILE *file, const struct bench_result *result, size_t index)
 {
 	const struct bench_figures figures = figures_of(result, index, result->row->baseline);
 
-	(void)fprintf(file, "  %-16s %11.2f %11.2f %11.2f %11.2f %8.3f %8.3f\n",
+	(void)fprintf(file, "  %-16s %11.2f %11.2f %11.2f %11.2f %8.3f %8.3f",
 	              result->row->contenders[index].name, units(figures.median), units(figures.p10),
 	              units(figures.p90), units(figures.p99), figures.ratio, figures.paired_ratio);
+	print_rate(file, result->row, figures.median);
+	(void)fprintf(file, "\n");
 }
 
 void report_row(FILE *file, const struct bench_result *result)
@@ -127,6 +138,9 @@ static void write_row(FILE *file, const struct bench_result *result, const char 
 		(void)fprintf(file, "      \"reason\": \"%s\",\n", result->samples.reason);
 	(void)fprintf(file, "      \"cores\": %u, \"descriptors\": %u, \"megabytes\": %u,\n",
 	              row->conditions.cores, row->conditions.descriptors, row->conditions.megabytes);
+	if (row->bytes > 0)
+		(void)fprintf(file, "      \"children\": %u, \"bytes\": %zu, \"write_size\": %u,\n",
+		              row->count, row->bytes, row->write_size);
 	(void)fprintf(file, "      \"rounds\": %zu, \"baseline\": \"%s\",\n      \"contenders\": [\n",
 	              result->samples.rounds, row->baseline);
 	for (size_t index = 0;

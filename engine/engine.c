@@ -233,6 +233,7 @@ void engine_after_fork(struct pidring *engine)
 	engine->counts = (struct watch_counts){ 0 };
 	engine->outstanding = 0;
 	engine->member_count = 0;
+	engine->large_pipes = 0;
 	engine->fetching = engine->driven = engine->kicked = false;
 	TAILQ_INIT(&engine->queue);
 	TAILQ_INIT(&engine->members);

@@ -33,6 +33,7 @@ struct pidring {
 	struct process_watch_list queue; /* to be armed */
 	struct process_list members;     /* all processes of this engine */
 	size_t member_count;
+	size_t large_pipes;         /* of output, that hold more than a new one */
 	struct process_list events; /* those with pending events */
 };
 

@@ -12,6 +12,7 @@
 #include "explain.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -19,13 +20,15 @@
 
 struct stream {
 	struct process_watch watch;
-	int number;    /* STDOUT_FILENO or STDERR_FILENO */
-	bool is_open;  /* its end has not been told */
-	bool closing;  /* nobody wants the rest */
-	int code;      /* how it ended */
-	bool counting; /* the drain time is over: what is left is counted as soon as nobody reads */
-	int64_t left;  /* from then on: the most bytes that are still to be read; else -1 */
-	bool hung_up;  /* a terminal that nobody has open, but its process lives */
+	int number;          /* STDOUT_FILENO or STDERR_FILENO */
+	bool is_open;        /* its end has not been told */
+	bool closing;        /* nobody wants the rest */
+	int code;            /* how it ended */
+	unsigned full_reads; /* as many bytes at once as a new pipe holds */
+	bool is_large;       /* its pipe holds more now */
+	bool counting;       /* the drain time is over: what is left is counted as soon as nobody reads */
+	int64_t left;        /* from then on: the most bytes that are still to be read; else -1 */
+	bool hung_up;        /* a terminal that nobody has open, but its process lives */
 };
 
 enum { STREAMS = 2 };
@@ -47,9 +50,38 @@ static int descriptor_of(const struct stream *stream)
 	return stream->watch.process->ends.own[stream->number];
 }
 
-static void close_descriptor(const struct stream *stream)
+static void close_descriptor(struct stream *stream)
 {
+	struct pidring *engine = stream->watch.process->engine;
+
+	if (stream->is_large && engine)
+		engine->large_pipes--;
+	stream->is_large = false;
 	process_close_own_end(stream->watch.process, stream->number);
+}
+
+/*
+ * A new pipe holds as much as one chunk, so a child that writes much and its reader wait for each other again and
+ * again, which is dear where a wake-up crosses to another core. One that is found full a few times is made larger.
+ * What a user may have in pipes is 64 MiB for all of his processes together, unless told otherwise (pipe(7)), so only
+ * some are large at a time.
+ */
+enum { FULL_READS = 4, LARGE_PIPE = 512 * 1024, MOST_LARGE_PIPES = 16 };
+
+static void consider_growth(struct stream *stream, size_t length)
+{
+	struct pidring *engine = stream->watch.process->engine;
+
+	if (length < WATCH_BUFFER_SIZE || stream->full_reads == FULL_READS)
+		return;
+	if (++stream->full_reads < FULL_READS || engine->large_pipes >= MOST_LARGE_PIPES ||
+	    descriptor_of(stream) < 0)
+		return;
+	/* What is no pipe, or above a limit, stays as it is. */
+	if (fcntl(descriptor_of(stream), F_SETPIPE_SZ, LARGE_PIPE) < 0)
+		return;
+	stream->is_large = true;
+	engine->large_pipes++;
 }
 
 static bool is_terminal(const struct stream *stream)
@@ -133,6 +165,8 @@ static void take_chunks(struct stream *stream)
 	STAILQ_FOREACH(chunk, &stream->watch.item.chunks, link)
 	{
 		chunk->tag = stream->number;
+		if (!output->dropped)
+			consider_growth(stream, chunk->length);
 		if (stream->left > 0)
 			stream->left -=
 				(int64_t)chunk->length < stream->left ? (int64_t)chunk->length : stream->left;
@@ -311,7 +345,7 @@ void output_forget(struct pidring_process *process)
 	STAILQ_INIT(&output->chunks);
 	for (int i = 0; i < STREAMS; i++) {
 		STAILQ_INIT(&output->streams[i].watch.item.chunks);
-		output->streams[i].is_open = false;
+		output->streams[i].is_open = output->streams[i].is_large = false;
 	}
 }
 

@@ -671,28 +671,65 @@ static int check_many(struct pidring_process *const *processes, size_t count)
 /* So many slots at a time; a wave's programs have mostly run by the time that its last child is made. */
 enum { WAVE = 64 };
 
-int pidring_start_many(struct pidring_process *const *processes, size_t count)
+/* Whether its second half has nothing to wait for. Without a system call: what is not known so is waited for. */
+static bool is_settled(const struct start *start, int result)
 {
+	if (result < 0 || !start->waits)
+		return true;
+	struct birth_slot *slot = start->process->slot;
+	return slot->report_descriptor < 0 && birth_program_is_settled(slot);
+}
+
+/* Some starts of one pidring_start_many. */
+struct wave {
 	struct start starts[WAVE];
 	int results[WAVE];
-	int started = 0, cancelability;
+	size_t made, finished;
+	int started;
+};
+
+static void finish_next(struct wave *wave)
+{
+	size_t i = wave->finished++;
+
+	if (wave->results[i] == 0 && start_second_half(&wave->starts[i]) == 0)
+		wave->started++;
+}
+
+/* Those whose program runs already are finished meanwhile: their slots and low descriptors serve for the next. */
+static void start_wave(struct wave *wave, struct pidring_process *const *processes, size_t count,
+                       sys_signal_set reset)
+{
+	wave->made = wave->finished = 0;
+	while (wave->made < count) {
+		size_t i = wave->made++;
+		wave->results[i] = start_first_half(&wave->starts[i], processes[i], reset);
+		while (wave->finished < wave->made &&
+		       is_settled(&wave->starts[wave->finished], wave->results[wave->finished]))
+			finish_next(wave);
+	}
+	while (wave->finished < count)
+		finish_next(wave);
+}
+
+int pidring_start_many(struct pidring_process *const *processes, size_t count)
+{
+	struct wave wave;
+	int cancelability;
 	int r = check_many(processes, count);
 
 	if (r < 0)
 		return r;
+	wave.started = 0;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelability);
+	/* Asking for all signals once is as dear as resetting them in one child. With a clone that
+	 * does not clear handlers, each child asks for itself. */
+	sys_signal_set reset = count > 1 ? child_find_ignored() : SYS_ALL_SIGNALS;
 	for (size_t done = 0; done < count; done += WAVE) {
-		size_t wave = count - done < WAVE ? count - done : WAVE;
-		sys_signal_set reset = wave > 1 ? child_find_ignored() : SYS_ALL_SIGNALS;
+		size_t left = count - done;
 
-		/* Asking for all signals once is as dear as resetting them in one child. With a clone that
-		 * does not clear handlers, each child asks for itself. */
-		for (size_t i = 0; i < wave; i++)
-			results[i] = start_first_half(&starts[i], processes[done + i], reset);
-		for (size_t i = 0; i < wave; i++)
-			if (results[i] == 0 && start_second_half(&starts[i]) == 0)
-				started++;
+		start_wave(&wave, processes + done, left < WAVE ? left : WAVE, reset);
 	}
 	pthread_setcancelstate(cancelability, NULL);
-	return started;
+	return wave.started;
 }
