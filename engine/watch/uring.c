@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -47,6 +48,17 @@ static int queue_init(struct io_uring *ring)
 	return r;
 }
 
+/* Thread ids are used again; these numbers are not, and cost no system call. */
+static uint64_t this_thread(void)
+{
+	static _Atomic uint64_t last;
+	static __thread uint64_t number;
+
+	if (number == 0)
+		number = atomic_fetch_add(&last, 1) + 1;
+	return number;
+}
+
 static int setup_ring(struct uring_watch *self)
 {
 	int r = queue_init(&self->ring);
@@ -63,7 +75,7 @@ static int setup_ring(struct uring_watch *self)
 	self->ring_is_open = true;
 	self->kick_item.armed = false;
 	self->signalling = false;
-	self->owner = sys_thread_id();
+	self->owner = this_thread();
 	/* A fork must not see the ring: it is memory shared with the kernel, and would be with the copy. */
 	r = io_uring_ring_dontfork(&self->ring);
 	if (r < 0) {
@@ -248,15 +260,15 @@ int uring_replace_ring(struct uring_watch *self)
 	return r;
 }
 
-/* Before anything touches the ring: it must be this thread's. -EEXIST: it was another's with the same id. */
+/* Before anything touches the ring: it must be this thread's. */
 int uring_own_ring(struct uring_watch *self)
 {
-	if (!self->ring_is_open || self->owner != sys_thread_id())
+	if (!self->ring_is_open || self->owner != this_thread())
 		return uring_replace_ring(self);
 	int r = start_signalling(self);
 	if (r == 0)
 		r = arm_kick(self);
-	return r == -EEXIST ? uring_replace_ring(self) : r;
+	return r;
 }
 
 /* One system call, or two: with requests to submit, io_uring_enter reports their number and not the signal
@@ -278,17 +290,6 @@ static int enter(struct uring_watch *self, int64_t timeout, const struct watch_i
 	}
 	int r = io_uring_submit_and_wait_timeout(&self->ring, &cqe, 1, until, mask);
 	return r == -ETIME ? 0 : r;
-}
-
-static int enter_own(struct uring_watch *self, int64_t timeout, const struct watch_interruption *interruption)
-{
-	int r = enter(self, timeout, interruption);
-
-	if (r != -EEXIST)
-		return r;
-	/* Another thread with the same id owned it. */
-	r = uring_replace_ring(self);
-	return r < 0 ? r : enter(self, timeout, interruption);
 }
 
 /* After a full batch there may be more, which costs no wait. */
@@ -323,7 +324,7 @@ static int uring_wait(struct watch *watch, int64_t timeout, const struct watch_i
 	/* Room in the queue may have been made by a submission, and that may have found something. */
 	if (!TAILQ_EMPTY(&watch->reports) || can_feed_more(self))
 		timeout = 0;
-	r = enter_own(self, timeout, interruption);
+	r = enter(self, timeout, interruption);
 	if (!self->ring_is_open)
 		return r;
 	take_batches(self);

@@ -22,7 +22,7 @@ struct uring_watch {
 	struct watch base;
 	struct io_uring ring;
 	bool ring_is_open;
-	pid_t owner; /* the thread that may use the ring: the one that made it */
+	uint64_t owner; /* the thread that may use the ring: the one that made it */
 	bool has_futex, has_waitid, has_multishot;
 	int outer;       /* an epoll over signal and kick, for other loops; -1 until asked for */
 	int signal;      /* an eventfd that the kernel writes when the ring has work; -1 likewise */

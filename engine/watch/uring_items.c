@@ -72,16 +72,6 @@ int uring_submit_item(struct uring_watch *self, struct watch_item *item)
 	return 0;
 }
 
-static int submit_own(struct uring_watch *self, struct watch_item *item)
-{
-	int r = uring_submit_item(self, item);
-
-	/* The ring was full, and an ended thread's with the same id. */
-	if (r == -EEXIST && uring_replace_ring(self) == 0)
-		r = uring_submit_item(self, item);
-	return r;
-}
-
 int uring_arm(struct watch *watch, struct watch_item *item)
 {
 	struct uring_watch *self = uring_of(watch);
@@ -96,7 +86,7 @@ int uring_arm(struct watch *watch, struct watch_item *item)
 	if (item->reads)
 		uring_make_buffer_ring(self);
 	item->starved = false;
-	r = submit_own(self, item);
+	r = uring_submit_item(self, item);
 	if (r == 0)
 		TAILQ_INSERT_TAIL(&self->armed, item, link);
 	return r;
