@@ -52,8 +52,8 @@ static void remove_finalizer(struct finalizer *finalizer)
 
 void finalizers_forget(void)
 {
-	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not see that the list changes */
 	while (!TAILQ_EMPTY(&exiting.finalizers))
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not see that the list changes */
 		remove_finalizer(TAILQ_FIRST(&exiting.finalizers));
 	exiting.stage = NOT_BEGUN;
 	exiting.thread = 0;
@@ -167,8 +167,8 @@ static void run_last_finalizers(void)
 {
 	run_finalizers(PIDRING_NO_PRIORITY + 1);
 	family_enter();
-	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not see that the list changes */
 	while (!TAILQ_EMPTY(&exiting.finalizers))
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not see that the list changes */
 		remove_finalizer(TAILQ_FIRST(&exiting.finalizers));
 	family_leave();
 }

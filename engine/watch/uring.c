@@ -31,7 +31,7 @@
 static int queue_init(struct io_uring *ring)
 {
 	enum { ATTEMPTS = 100 };
-	const struct timespec between = { .tv_nsec = 1000 * 1000 };
+	const struct timespec between = { .tv_nsec = 1000 * 1000L };
 	int r = -ENOMEM;
 
 	for (int attempt = 0; attempt < ATTEMPTS && r == -ENOMEM; attempt++) {

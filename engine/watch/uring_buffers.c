@@ -27,8 +27,8 @@ static int map_buffer_ring(struct uring_watch *self)
 	size_t size = entries * sizeof(struct io_uring_buf);
 	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (memory == MAP_FAILED)
-		return -errno;
+	if (memory == MAP_FAILED || !memory)
+		return -ENOMEM;
 	/* As the ring itself: shared with the kernel, so not with a fork. */
 	madvise(memory, size, MADV_DONTFORK);
 	self->buffer_ring = memory;

@@ -48,7 +48,7 @@ static void read_by_poll(struct watch_item *item)
 
 int uring_submit_item(struct uring_watch *self, struct watch_item *item)
 {
-	struct io_uring_sqe *sqe;
+	struct io_uring_sqe *sqe = NULL;
 	int r = uring_next_submission(self, &sqe);
 
 	if (r < 0)
@@ -96,11 +96,12 @@ int uring_arm(struct watch *watch, struct watch_item *item)
 int uring_change(struct watch *watch, struct watch_item *item)
 {
 	struct uring_watch *self = uring_of(watch);
-	struct io_uring_sqe *sqe;
+	struct io_uring_sqe *sqe = NULL;
 	int r = uring_own_ring(self);
 
-	if (r == 0)
-		r = uring_next_submission(self, &sqe);
+	if (r < 0)
+		return r;
+	r = uring_next_submission(self, &sqe);
 	if (r < 0)
 		return r;
 	io_uring_prep_poll_update(sqe, (uint64_t)(uintptr_t)item, 0, (unsigned)item->events,
@@ -116,7 +117,7 @@ int uring_change(struct watch *watch, struct watch_item *item)
  */
 static void cancel(struct uring_watch *self, struct watch_item *item)
 {
-	struct io_uring_sqe *sqe;
+	struct io_uring_sqe *sqe = NULL;
 
 	if (uring_own_ring(self) < 0 || uring_next_submission(self, &sqe) < 0)
 		return;
