@@ -5,6 +5,9 @@
 
 #include <sys/ioctl.h>
 
+/* So much fits into any pipe, also those of an ordinary user who has many: two pages (pipe(7)). */
+enum { UNREAD = 8000 };
+
 /* --- which path --- */
 
 /* The ring reads pipes by itself where it can; otherwise each piece is a call. */
@@ -254,7 +257,7 @@ static void free_by_and_by(size_t memory)
 	struct crowd crowd;
 	int next = 0;
 
-	begin_crowd(&crowd, memory, small_or_normal(300, 600), 50000);
+	begin_crowd(&crowd, memory, small_or_normal(300, 600), UNREAD);
 	for (int i = 0; i < crowd.count; i++)
 		wait_ended(crowd.children[i].process);
 	while (pidring_outstanding(crowd.engine) > 0) {
@@ -273,7 +276,7 @@ static void free_by_and_by(size_t memory)
 	for (; next < crowd.count; next++) {
 		int index = next % 2 == 0 ? next / 2 : crowd.count - 1 - next / 2;
 
-		end_child(&crowd.children[index], 50000, 0, 0);
+		end_child(&crowd.children[index], UNREAD, 0, 0);
 	}
 	free(crowd.children);
 	close_engine(crowd.engine);
@@ -294,7 +297,7 @@ SCENARIO(flow, paused_in_flight)
 {
 	struct crowd crowd;
 
-	begin_crowd(&crowd, 256 * KIBIBYTE, small_or_normal(300, 600), 50000);
+	begin_crowd(&crowd, 256 * KIBIBYTE, small_or_normal(300, 600), UNREAD);
 	for (int i = 0; i < crowd.count; i++)
 		wait_ended(crowd.children[i].process);
 	for (int round = 0; pidring_outstanding(crowd.engine) > 0; round++) {
@@ -306,7 +309,7 @@ SCENARIO(flow, paused_in_flight)
 			check_int(pidring_process_resume(crowd.children[i].process), 0);
 	}
 	for (int i = 0; i < crowd.count; i++)
-		end_child(&crowd.children[i], 50000, 0, 0);
+		end_child(&crowd.children[i], UNREAD, 0, 0);
 	free(crowd.children);
 	close_engine(crowd.engine);
 }
@@ -316,7 +319,7 @@ SCENARIO(flow, closed_in_flight)
 {
 	struct crowd crowd;
 
-	begin_crowd(&crowd, 0, small_or_normal(30, 100), 50000);
+	begin_crowd(&crowd, 0, small_or_normal(30, 100), UNREAD);
 	for (int i = 0; i < 5; i++)
 		fetch(crowd.engine, 20, PIDRING_FOREVER);
 	for (int i = 0; i < crowd.count; i++) {
@@ -336,7 +339,7 @@ SCENARIO(flow, engine_closed_in_flight)
 {
 	struct crowd crowd;
 
-	begin_crowd(&crowd, 0, small_or_normal(30, 300), 50000);
+	begin_crowd(&crowd, 0, small_or_normal(30, 300), UNREAD);
 	for (int i = 0; i < 5; i++)
 		fetch(crowd.engine, 20, PIDRING_FOREVER);
 	close_engine(crowd.engine);

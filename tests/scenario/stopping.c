@@ -1152,7 +1152,7 @@ static void await_starts(size_t count)
 /* Deadlines pass in their order, whatever the order in which they were set, moved and cancelled. */
 SCENARIO(stopping, many_deadlines)
 {
-	struct pidring_engine_options options = { .size = sizeof(options), .descriptors = 1200 };
+	struct pidring_engine_options options = { .size = sizeof(options), .descriptors = 2400 };
 	size_t count = how_many(), passed = 0, ended = 0, cancelled = 0;
 	struct one_of_many *many = calloc(count, sizeof(*many));
 	int64_t latest = 0;
