@@ -47,6 +47,9 @@ static int direct_streams(struct pidring_options *options, const struct pidring_
 	if (capture->together && options->stderr_to != PIDRING_STREAM_DEFAULT)
 		return explain(-EINVAL,
 		               "pidring_capture: together is set, but stderr_to says where stderr goes");
+	if (options->stdout_to == PIDRING_STREAM_MEMORY || options->stderr_to == PIDRING_STREAM_MEMORY)
+		return explain(-EINVAL,
+		               "pidring_capture: a stream goes to memory, but nobody could look at it");
 	if (options->stdin_to == PIDRING_STREAM_RAW_PIPE || options->stdout_to == PIDRING_STREAM_RAW_PIPE ||
 	    options->stderr_to == PIDRING_STREAM_RAW_PIPE)
 		return explain(-EINVAL,
@@ -179,13 +182,6 @@ static int run(struct capture *capture, struct pidring *engine)
 	return capture->result;
 }
 
-/* Of a group that was stopped nobody is left behind. */
-static void clear_group(struct capture *capture, const struct pidring_options *options)
-{
-	if (options->stop_group && capture->captured.record.stop_signal != 0)
-		pidring_process_signal_group(capture->process, SIGKILL);
-}
-
 static int capture_on(struct capture *capture, struct pidring *engine, const struct pidring_options *options)
 {
 	int r = pidring_process_new(&capture->process, engine, options);
@@ -201,7 +197,6 @@ static int capture_on(struct capture *capture, struct pidring *engine, const str
 	pidring_process_join(capture->process, PIDRING_FOREVER);
 	capture->captured.record.size = sizeof capture->captured.record;
 	pidring_process_exit_record(capture->process, &capture->captured.record);
-	clear_group(capture, options);
 	return r;
 }
 

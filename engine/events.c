@@ -4,6 +4,7 @@
 #include "input.h"
 #include "job_control.h"
 #include "output.h"
+#include "stop.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -115,6 +116,10 @@ static void fill_event(struct pidring_process *process, unsigned bit, struct pid
 	case EVENT_STDERR_ENDED:
 		take_end(process, STDERR_FILENO, ret_event);
 		break;
+	case EVENT_GROUP_STOPPED:
+		ret_event->type = PIDRING_GROUP_STOPPED;
+		ret_event->code = process->stopping.end_code;
+		break;
 	default:
 		take_exit(process, ret_event);
 	}
@@ -129,8 +134,8 @@ static void take_event(struct pidring_process *process, struct pidring_event *re
 	fill_event(process, bit, ret_event);
 	if (bit != EVENT_OUTPUT || !output_is_waiting(process))
 		engine_withdraw(process, bit);
-	ret_event->last =
-		process->state == PROCESS_ENDED && !process->pending_events && !output_is_open(process);
+	ret_event->last = process->state == PROCESS_ENDED && !process->pending_events &&
+	                  !output_is_open(process) && !stop_is_under_way(process);
 	if (ret_event->last)
 		discount(process);
 }

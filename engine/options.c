@@ -79,6 +79,8 @@ int stop_options_read(struct pidring_stop_options *ret_options, const struct pid
 	                    "pidring_stop_options");
 	if (r < 0)
 		return r;
+	if (ret_options->steps && ret_options->step_count == 0)
+		return explain(-EINVAL, "pidring_process_stop: steps is set, but step_count is 0");
 	if (!ret_options->steps && ret_options->step_count > 0)
 		return explain(-EINVAL, "pidring_process_stop: steps is NULL, but step_count is %zu",
 		               ret_options->step_count);
@@ -227,19 +229,34 @@ static int check_place(const struct stream_options *stream, int number)
 	return 0;
 }
 
-static int check_descriptor(const struct stream_options *stream, const char *name)
+/* What cannot be read, or written, makes programs fail in odd ways. */
+static bool suits(int flags, int number)
 {
+	return (flags & O_ACCMODE) != (number == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
+static int check_descriptor(const struct stream_options *stream, int number)
+{
+	const char *name = stream_names[number];
+
 	if (stream->to != PIDRING_STREAM_DESCRIPTOR && stream->descriptor != 0)
 		return explain(-EINVAL, "%s_descriptor is %d, but %s_to is not PIDRING_STREAM_DESCRIPTOR",
 		               name, stream->descriptor, name);
-	if (stream->to == PIDRING_STREAM_DESCRIPTOR && fcntl(stream->descriptor, F_GETFD) < 0)
+	if (stream->to != PIDRING_STREAM_DESCRIPTOR)
+		return 0;
+	int flags = fcntl(stream->descriptor, F_GETFL);
+	if (flags < 0)
 		return explain(-EBADF, "%s_descriptor is %d, which is not open", name, stream->descriptor);
+	if (!suits(flags, number))
+		return explain(-EINVAL, "%s_descriptor is %d, which is open for %s only", name,
+		               stream->descriptor, number == STDIN_FILENO ? "writing" : "reading");
 	return 0;
 }
 
-static int check_path(const struct stream_options *stream, const char *name)
+static int check_path(const struct stream_options *stream, int number)
 {
 	const struct pidring_path *path = &stream->path;
+	const char *name = stream_names[number];
 
 	if (stream->to != PIDRING_STREAM_PATH && (path->name || path->flags || path->mode))
 		return explain(-EINVAL, "%s_path is set, but %s_to is not PIDRING_STREAM_PATH", name, name);
@@ -249,6 +266,10 @@ static int check_path(const struct stream_options *stream, const char *name)
 		return explain(-EINVAL, "%s_to is PIDRING_STREAM_PATH, but %s_path has no name", name, name);
 	if (!*path->name)
 		return explain(-EINVAL, "%s_path.name is an empty string", name);
+	if (path->flags && !suits(path->flags, number))
+		return explain(-EINVAL, "%s_path.flags open '%s' for %s only: %s or O_RDWR is missing", name,
+		               path->name, number == STDIN_FILENO ? "writing" : "reading",
+		               number == STDIN_FILENO ? "O_RDONLY" : "O_WRONLY");
 	if (path->mode & ~(mode_t)07777)
 		return explain(-EINVAL, "%s_path.mode is 0%o, which has more than permission bits", name,
 		               (unsigned)path->mode);
@@ -302,9 +323,9 @@ static int check_streams(const struct pidring_options *options)
 	for (int i = 0; i < 3 && r == 0; i++) {
 		r = check_place(&streams[i], i);
 		if (r == 0)
-			r = check_descriptor(&streams[i], stream_names[i]);
+			r = check_descriptor(&streams[i], i);
 		if (r == 0)
-			r = check_path(&streams[i], stream_names[i]);
+			r = check_path(&streams[i], i);
 		if (r == 0)
 			r = check_file(&streams[i], stream_names[i]);
 	}
@@ -320,11 +341,11 @@ static int check_passed(const struct pidring_descriptor *passed, size_t index, r
 	if (fcntl(source, F_GETFD) < 0)
 		return explain(-EBADF, "descriptors[%zu].source is %d, which is not open", index, source);
 	if (target == 0 && source <= STDERR_FILENO)
-		return explain(
-			-EINVAL,
-			"descriptors[%zu].target is 0, the same as its source %d: the standard streams have "
-			"options of their own",
-			index, source);
+		return explain(-EINVAL,
+		               "descriptors[%zu].target is 0, which means the number of its source, %d: "
+		               "below 3 there "
+		               "are stdin_to, stdout_to and stderr_to",
+		               index, source);
 	if (target != 0 && target <= STDERR_FILENO)
 		return explain(-EINVAL, "descriptors[%zu].target is %d, which is not at least 3", index,
 		               target);
@@ -385,6 +406,8 @@ static int check_descriptors(const struct pidring_options *options)
 {
 	struct rlimit limit;
 
+	if (options->descriptor_count == 0 && options->descriptors)
+		return explain(-EINVAL, "descriptors is set, but descriptor_count is 0");
 	if (options->descriptor_count == 0)
 		return 0;
 	if (!options->descriptors)
@@ -404,6 +427,8 @@ static int check_descriptors(const struct pidring_options *options)
 
 static int check_stop_steps(const struct pidring_options *options)
 {
+	if (options->stop_steps && options->stop_step_count == 0)
+		return explain(-EINVAL, "stop_steps is set, but stop_step_count is 0");
 	if (!options->stop_steps && options->stop_step_count > 0)
 		return explain(-EINVAL, "stop_steps is NULL, but stop_step_count is %zu",
 		               options->stop_step_count);

@@ -43,6 +43,7 @@ enum {
 	EVENT_EXITED = 1 << 8,
 	EVENT_STDOUT_ENDED = 1 << 9,
 	EVENT_STDERR_ENDED = 1 << 10,
+	EVENT_GROUP_STOPPED = 1 << 11,
 };
 
 /* One thing that an engine watches for a process. It holds a reference to the process from when it is queued
@@ -66,7 +67,9 @@ struct stopping {
 	const struct pidring_stop_step *steps; /* the next one */
 	size_t left;                           /* 0: it is not being stopped */
 	struct pidring_stop_step *own_steps;   /* if they are not those of the settings */
-	int64_t wait;                          /* before the next one */
+	int64_t next;                          /* the moment of the next one */
+	bool outlives;                         /* it goes on for the group after the end of its leader */
+	int end_code;                          /* how that has come to an end */
 	bool group;
 	int last_signal; /* that was sent; 0: none */
 };

@@ -83,6 +83,7 @@ static void end_stop(struct pidring_process *process)
 	struct stopping *stopping = &process->stopping;
 
 	stopping->left = 0;
+	stopping->outlives = false;
 	free(stopping->own_steps);
 	stopping->own_steps = NULL;
 	engine_set_timer(process, &process->stop_timer, INT64_MAX);
@@ -105,33 +106,60 @@ static int take_step(struct pidring_process *process)
 	struct stopping *stopping = &process->stopping;
 	int signal_number = stopping->steps->signal_number;
 
-	stopping->wait = stopping->steps->wait;
+	stopping->next = clock_deadline(stopping->steps->wait);
 	stopping->steps++;
 	stopping->left--;
 	return send_signal(process, signal_number);
+}
+
+/* Nobody tells when the last of a group is gone. */
+enum { LOOK_EVERY = 20 * 1000 * 1000 };
+
+static int64_t next_look(const struct pidring_process *process)
+{
+	int64_t next = process->stopping.next;
+
+	if (process->state != PROCESS_ENDED)
+		return next;
+	int64_t look = clock_deadline(LOOK_EVERY);
+	return look < next ? look : next;
+}
+
+static void tell_end(struct pidring_process *process, bool is_over)
+{
+	process->stopping.end_code = is_over ? 0 : process->stopping.last_signal;
+	engine_push(process, EVENT_GROUP_STOPPED);
 }
 
 /* A signal that could not be sent does not keep the next from being tried. */
 static void carry_on(struct pidring_process *process)
 {
 	struct stopping *stopping = &process->stopping;
+	bool over = is_over(process);
 
-	while (stopping->left > 0 && !is_over(process)) {
-		if (stopping->wait > 0) {
-			engine_set_timer(process, &process->stop_timer, clock_deadline(stopping->wait));
+	while (stopping->left > 0 && !over) {
+		if (clock_remaining(stopping->next) > 0) {
+			engine_set_timer(process, &process->stop_timer, next_look(process));
 			return;
 		}
 		take_step(process);
+		over = is_over(process);
 	}
+	if (stopping->outlives)
+		tell_end(process, over);
 	end_stop(process);
 }
 
 void stop_due(struct pidring_process *process)
 {
 	process->references++;
-	process->stopping.wait = 0;
 	carry_on(process);
 	process_unreference(process);
+}
+
+bool stop_is_under_way(const struct pidring_process *process)
+{
+	return process->stopping.left > 0;
 }
 
 static void take_default_steps(struct pidring_process *process)
@@ -153,7 +181,11 @@ static int begin_stop(struct pidring_process *process, struct pidring_stop_step 
 {
 	struct stopping *stopping = &process->stopping;
 
+	process_look(process);
+	/* If its last event has not been told, the end of a group's stop will be. */
+	bool outlives = stopping->outlives || (group && process->state == PROCESS_ENDED && process->counted);
 	end_stop(process);
+	stopping->outlives = outlives;
 	if (own_steps) {
 		stopping->steps = stopping->own_steps = own_steps;
 		stopping->left = count;
@@ -161,20 +193,29 @@ static int begin_stop(struct pidring_process *process, struct pidring_stop_step 
 		take_default_steps(process);
 	}
 	stopping->group = group;
-	int r = is_over(process) ? 0 : take_step(process);
-	if (r == -EPERM) {
-		end_stop(process);
-		return r;
-	}
+	int r = 0;
+	/* A look may find the end, and go on from there. */
+	if (!is_over(process) && stopping->left > 0)
+		r = take_step(process);
+	if (r == -EPERM)
+		stopping->left = 0;
 	carry_on(process);
-	return 0;
+	return r == -EPERM ? r : 0;
 }
 
 void stop_at_end(struct pidring_process *process)
 {
+	struct stopping *stopping = &process->stopping;
+
 	engine_set_timer(process, &process->deadline_timer, INT64_MAX);
-	if (!process->stopping.group || !process->has_handle)
+	if (!stopping->group || !process->has_handle || !process->engine) {
 		end_stop(process);
+		return;
+	}
+	if (stopping->left == 0)
+		return;
+	carry_on(process);
+	stopping->outlives = stopping->left > 0;
 }
 
 void stop_forget(struct pidring_process *process)

@@ -3,6 +3,8 @@
 #ifndef PIDRING_STOP_H
 #define PIDRING_STOP_H
 
+#include <stdbool.h>
+
 struct pidring_process;
 
 /* It has been started: sets the deadline of its options. */
@@ -11,6 +13,9 @@ void deadline_begin(struct pidring_process *process);
 void stop_at_end(struct pidring_process *process);
 /* Nothing is to happen to it any more. */
 void stop_forget(struct pidring_process *process);
+
+/* Whether there are steps to come, for itself or its group. */
+bool stop_is_under_way(const struct pidring_process *process);
 
 /* What the timers call. */
 void deadline_due(struct pidring_process *process);

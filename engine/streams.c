@@ -49,8 +49,12 @@ static int get_stream(struct pidring_process *process, int stream, bool to_take)
 		return r;
 	int *end = find_stream(process, stream, to_take);
 	if (!end)
-		return explain(-ENOTCONN, "%s of process '%s' has no end to be %s", stream_names[stream],
-		               process->name, to_take ? "taken" : "had");
+		return explain(
+			-ENOTCONN,
+			"%s of process '%s' has no descriptor here that could be %s: only that of %s has",
+			stream_names[stream], process->name, to_take ? "taken" : "used",
+			to_take ? "PIDRING_STREAM_RAW_PIPE or _MEMORY"
+				: "PIDRING_STREAM_RAW_PIPE, _MEMORY or _TERMINAL");
 	if (*end < 0)
 		return explain(-ENOTCONN, "our end of %s of process '%s' was taken or closed",
 		               stream_names[stream], process->name);

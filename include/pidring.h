@@ -94,6 +94,9 @@ extern "C" {
 
 /* A time-out without end. */
 #define PIDRING_FOREVER INT64_MAX
+/* For time-outs, deadlines and waits: whole numbers of each. */
+#define PIDRING_SECONDS(number)      ((int64_t)(number)*INT64_C(1000000000))
+#define PIDRING_MILLISECONDS(number) ((int64_t)(number)*INT64_C(1000000))
 /* "None of it" where 0 already means "the default": no death signal. */
 #define PIDRING_NONE (-1)
 /* The three states of an option that is inherited unless it is set. `true` and PIDRING_YES are the same. */
@@ -145,7 +148,8 @@ struct pidring_engine_options {
 	/* PIDRING_BACKEND=uring or =epoll in the environment goes before this. */
 	enum pidring_backend backend;
 
-	/* How many descriptors the process should be able to have open: each running child takes one. The
+	/* How many descriptors the process should be able to have open: each running child takes one, and one
+	 * more for each of its streams that goes to a pipe or memfd (twice that while it is being started). The
 	 * soft limit is raised if it is lower (programs that are started get the old one back); -EMFILE if
 	 * the hard limit forbids it. 0: leave the limit alone. */
 	uint64_t descriptors;
@@ -183,6 +187,8 @@ PIDRING_PUBLIC int pidring_open(struct pidring **ret_engine, const struct pidrin
  */
 PIDRING_PUBLIC int pidring_close(struct pidring *engine);
 
+/* What is told of a process. STARTED comes first; between EXITED, the ends of output and INPUT_CLOSED there is no order,
+ * nor need output be complete when EXITED comes: the event that says `last` is the one to wait for. */
 enum pidring_event_type {
 	/* The process has ended; its exit record is there. Exactly once for every process that was started,
 	 * unless its object is closed or freed first; also when a join saw the end earlier. */
@@ -209,9 +215,15 @@ enum pidring_event_type {
 	PIDRING_INPUT_CLOSED = 7,
 	/* The deadline has passed; the process is being stopped. */
 	PIDRING_DEADLINE_PASSED = 8,
-	/* With `report_stops`: a signal, `code`, has stopped the process; or it was continued. */
+	/* With `report_stops`: a signal, `code`, has stopped the process; or it was continued. Of what follows quickly
+	 * only the latest may be told, or nothing. (The kernel does not stop by the terminal what leads a session alone:
+	 * ^Z is for a shell's children.) */
 	PIDRING_STOPPED = 9,
 	PIDRING_CONTINUED = 10,
+	/* A stop of the whole group that was still under way when the process had ended is over now. `code` is 0 if
+	 * nobody is left in the group (a member counts until somebody has reaped it), else the last signal that was
+	 * sent. */
+	PIDRING_GROUP_STOPPED = 11,
 };
 
 struct pidring_event {
@@ -298,7 +310,8 @@ struct pidring_statistics {
 	uint64_t output_bytes;     /* read from pipes and terminals */
 	uint64_t ring_reads;       /* pieces of output that the ring read by itself */
 	uint64_t call_reads;       /* pieces of output read by a system call each */
-	uint64_t buffer_shortages; /* how often a stream had to wait for room (output_memory) */
+	uint64_t buffer_shortages; /* how often a stream that could be read was put off, because all buffers
+	                              were in use: each piece of output takes one of 64 KiB, however short */
 	uint64_t input_bytes;      /* written to pipes and terminals */
 	uint64_t input_writes;     /* by so many system calls */
 };
@@ -343,10 +356,12 @@ enum pidring_stream {
 };
 
 /* A file for a stream. Opened by start in the calling thread, from its working directory (a FIFO blocks it until
- * its other end is there). */
+ * its other end is there). Each stream opens it for itself: for both in one file, send stderr to
+ * PIDRING_STREAM_STDOUT. */
 struct pidring_path {
 	const char *name;
-	int flags;   /* as for open(2); 0: O_RDONLY for stdin, else O_WRONLY | O_CREAT | O_TRUNC */
+	int flags; /* as for open(2); 0: O_RDONLY for stdin, else O_WRONLY | O_CREAT | O_TRUNC; to append: O_WRONLY |
+	                O_CREAT | O_APPEND */
 	mode_t mode; /* of a new file, less the caller's umask; 0: 0666 */
 };
 
@@ -372,11 +387,12 @@ struct pidring_options {
 	int (*target)(void *argument);
 	void *argument;
 
-	/* A program: its arguments, the first of them its name; ended by NULL. A name without a slash is
+	/* A program: its arguments, the first of them its name; ended by NULL (what main got is passed on as
+	 * (const char *const *)(argv + 1)). A name without a slash is
 	 * looked for in the PATH that the program will have in its environment, before anything is created.
 	 */
 	const char *const *argv;
-	/* The file to run, if it is not argv[0]. */
+	/* The file to run, if it is not argv[0]; looked for in the same way. */
 	const char *program;
 
 	/* --- the object --- */
@@ -454,7 +470,8 @@ struct pidring_options {
 	const struct pidring_stop_step *stop_steps;
 	size_t stop_step_count;
 	/* The signals of stopping go to its whole process group, also when it itself has ended already. Needs
-	 * new_group, new_session or a terminal. */
+	 * new_group, new_session or a terminal. The process's last event comes when that is over
+	 * (PIDRING_GROUP_STOPPED); to free it earlier is to leave those that are left alone. */
 	bool stop_group;
 	/* PIDRING_STOPPED and PIDRING_CONTINUED are told. */
 	bool report_stops;
@@ -878,20 +895,23 @@ struct pidring_captured_stream {
 struct pidring_captured {
 	size_t size; /* set by the caller: sizeof(struct pidring_captured) */
 	struct pidring_captured_stream output, error;
-	size_t unwritten; /* bytes of the input that the process did not take */
+	size_t unwritten; /* bytes of the input that could not be written (of those that were, some may not have been
+	                     read) */
 	struct pidring_exit_record record;
 };
 
 /*
  * The simple call: starts the program (or function) of `options`, feeds it, collects its stdout and stderr, and
  * returns when it has ended and its output is complete, with the exit record. stdout and stderr are
- * captured unless `options` sends them elsewhere. The deadline of `options` is heeded, and stops it. Any amount
+ * captured unless `options` sends them elsewhere. The deadline of `options` is heeded, and stops it (for a shell's
+ * command set new_group and stop_group as well: otherwise what the shell has started lives on, and is waited for as
+ * long as `drain` says). Any amount
  * goes in both directions. `capture` may be NULL. Other engines are not touched; any thread may call it.
  * *ret_captured is to be released by pidring_captured_release, and is written whenever the process could be started.
  *
  *   -EINVAL     ret_captured is NULL, a size is wrong, input is NULL but its length is not 0, or
  *               an option that makes no sense here: asynchronous, stdin_to with an input, stderr_to with
- *               together, a raw pipe
+ *               together, a raw pipe or memory
  *   -ENOMEM     there was no memory for the output: the process was stopped
  *   others      as pidring_open, pidring_process_new and pidring_process_start
  */

@@ -177,7 +177,7 @@ SCENARIO(capture, enforces_the_deadline)
 /* The grandchild ignores SIGTERM, has the pipe, and is in the group. */
 SCENARIO(capture, leaves_nobody_of_a_stopped_group)
 {
-	const struct pidring_stop_step steps[] = { { SIGTERM, PIDRING_FOREVER } };
+	const struct pidring_stop_step steps[] = { { SIGTERM, 100 * MILLISECONDS }, { SIGKILL, 0 } };
 	struct pidring_captured captured = capture_all(
 		(struct pidring_options){
 			.argv = (const char *[]){ "sh", "-c",
@@ -187,7 +187,7 @@ SCENARIO(capture, leaves_nobody_of_a_stopped_group)
 			.new_group = true,
 			.stop_group = true,
 			.stop_steps = steps,
-			.stop_step_count = 1,
+			.stop_step_count = 2,
 			.deadline = 500 * MILLISECONDS,
 			.drain = PIDRING_NONE,
 		},

@@ -272,6 +272,74 @@ SCENARIO(stopping, after_the_end)
 	close_engine(engine);
 }
 
+static int leave_a_stubborn_member(void *argument)
+{
+	struct latch *latch = argument;
+
+	if (fork() == 0) {
+		signal(SIGTERM, SIG_IGN);
+		latch_release(latch);
+		for (;;)
+			pause();
+	}
+	for (;;)
+		pause();
+	return 0;
+}
+
+/* The leader obeys, somebody in its group does not: `last` waits for the end of the stop. */
+SCENARIO(stopping, last_comes_after_the_group)
+{
+	const struct pidring_stop_step steps[] = { { SIGTERM, 100 * MILLISECONDS }, { SIGKILL, 0 } };
+	struct latch latch = latch_open();
+	struct pidring_event event = { 0 };
+	struct pidring_process *process;
+
+	engine = open_engine();
+	process = start_process(engine, (struct pidring_options){ .target = leave_a_stubborn_member,
+	                                                          .argument = &latch,
+	                                                          .new_group = true,
+	                                                          .stop_group = true,
+	                                                          .stop_steps = steps,
+	                                                          .stop_step_count = 2 });
+	latch_wait(&latch);
+	check_int(pidring_process_stop(process, NULL), 0);
+	check_int(pidring_wait(engine, &event, 1, PIDRING_FOREVER), 1);
+	check_int(event.type, PIDRING_EXITED);
+	check_int(event.code, -SIGTERM);
+	check(!event.last);
+	check_int(pidring_outstanding(engine), 1);
+	check_int(pidring_wait(engine, &event, 1, PIDRING_FOREVER), 1);
+	check_int(event.type, PIDRING_GROUP_STOPPED);
+	check_int(event.code, SIGKILL);
+	check(event.last);
+	check_int(pidring_outstanding(engine), 0);
+	pidring_process_free(process);
+	latch_close(&latch);
+	close_engine(engine);
+}
+
+/* Nobody of the group is left when the leader ends: that is the end of the stop, without a wait. */
+SCENARIO(stopping, an_empty_group_is_stopped)
+{
+	const struct pidring_stop_step steps[] = { { SIGTERM, PIDRING_FOREVER }, { SIGKILL, 0 } };
+	struct pidring_event event = { 0 };
+	struct pidring_process *process;
+
+	engine = open_engine();
+	process = start_process(engine, (struct pidring_options){ .target = sleep_forever,
+	                                                          .new_group = true,
+	                                                          .stop_group = true,
+	                                                          .stop_steps = steps,
+	                                                          .stop_step_count = 2 });
+	check_int(pidring_process_stop(process, NULL), 0);
+	check_int(pidring_wait(engine, &event, 1, PIDRING_FOREVER), 1);
+	check_int(event.type, PIDRING_EXITED);
+	check(event.last);
+	pidring_process_free(process);
+	close_engine(engine);
+}
+
 /* A process whose program is not yet known to run can be stopped. */
 SCENARIO(stopping, asynchronous_start)
 {

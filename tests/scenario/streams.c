@@ -222,6 +222,8 @@ void take_event(const struct pidring_event *event)
 	case PIDRING_OUTPUT_ENDED:
 		take_output_end(child, event);
 		break;
+	case PIDRING_GROUP_STOPPED:
+		break;
 	case PIDRING_INPUT_DRAINED:
 		child->drained++;
 		check_int(child->input_closed, 0);
