@@ -56,6 +56,25 @@ int settings_terminal(const struct settings *settings);
 int settings_new(struct settings **ret_settings, const struct pidring_options *options);
 void settings_free(struct settings *settings);
 
+/* --- for the files of options alone --- */
+
+/* What the options say of one stream. */
+struct stream_options {
+	enum pidring_stream to;
+	int descriptor;
+	struct pidring_path path;
+	FILE *file;
+};
+
+void options_read_streams(struct stream_options ret_streams[3], const struct pidring_options *options);
+bool options_have_terminal(const struct pidring_options *options);
+int options_check_streams(const struct pidring_options *options);
+int options_check_descriptors(const struct pidring_options *options);
+/* With all targets filled in, sorted by them. NULL: no memory. */
+struct pidring_descriptor *options_copy_descriptors(const struct pidring_options *options);
+
+/* --- other structs of options --- */
+
 int engine_options_read(struct pidring_engine_options *ret_options,
                         const struct pidring_engine_options *given);
 

@@ -288,6 +288,14 @@ SCENARIO(capture, refuses_what_makes_no_sense)
 	                  (struct pidring_capture_options){ .input_length = 7 }),
 	          -EINVAL);
 	check_contains(pidring_explain(), "7");
+	check_int(refused((struct pidring_options){ .argv = argv, .stdout_to = PIDRING_STREAM_MEMORY },
+	                  (struct pidring_capture_options){ 0 }),
+	          -EINVAL);
+	check_contains(pidring_explain(), "memory");
+	check_int(refused((struct pidring_options){ .argv = argv, .stdin_to = PIDRING_STREAM_RAW_PIPE },
+	                  (struct pidring_capture_options){ 0 }),
+	          -EINVAL);
+	check_contains(pidring_explain(), "raw pipe");
 	check_int(pidring_capture(NULL, NULL, NULL), -EINVAL);
 	check_int(pidring_capture(&captured, NULL, NULL), -EINVAL);
 	check_contains(pidring_explain(), "size is 3");

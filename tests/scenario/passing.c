@@ -529,7 +529,7 @@ SCENARIO(passing, bad_descriptors)
 	check_int(getrlimit(RLIMIT_NOFILE, &limit), 0);
 	check_refused((struct pidring_descriptor){ 941, 5 }, -EBADF, "descriptors[0].source is 941");
 	check_refused((struct pidring_descriptor){ -3, 5 }, -EBADF, "-3");
-	check_refused((struct pidring_descriptor){ 1, 0 }, -EINVAL, "options of their own");
+	check_refused((struct pidring_descriptor){ 1, 0 }, -EINVAL, "below 3");
 	check_refused((struct pidring_descriptor){ 1, 2 }, -EINVAL, "descriptors[0].target is 2");
 	check_refused((struct pidring_descriptor){ 1, -2 }, -EINVAL, "descriptors[0].target is -2");
 	if (limit.rlim_max < INT_MAX)

@@ -880,6 +880,37 @@ SCENARIO(places, bad_places)
 	check_refused((struct pidring_options){ .stderr_to = (enum pidring_stream)11 }, -EINVAL, "11");
 }
 
+/* What is open for the wrong direction makes programs fail in odd ways. */
+SCENARIO(places, wrong_directions)
+{
+	int ends[2];
+
+	open_pipe(ends);
+	check_refused((struct pidring_options){ .stdout_to = PIDRING_STREAM_PATH,
+	                                        .stdout_path = { "log", O_APPEND | O_CREAT, 0 } },
+	              -EINVAL, "O_WRONLY");
+	check_refused((struct pidring_options){ .stdin_to = PIDRING_STREAM_PATH,
+	                                        .stdin_path = { "log", O_WRONLY, 0 } },
+	              -EINVAL, "O_RDONLY");
+	check_refused((struct pidring_options){ .stdout_to = PIDRING_STREAM_DESCRIPTOR,
+	                                        .stdout_descriptor = ends[0] },
+	              -EINVAL, "open for reading only");
+	check_refused((struct pidring_options){ .stdin_to = PIDRING_STREAM_DESCRIPTOR,
+	                                        .stdin_descriptor = ends[1] },
+	              -EINVAL, "open for writing only");
+	close(ends[0]);
+	close(ends[1]);
+}
+
+SCENARIO(places, arrays_without_a_count)
+{
+	check_refused((struct pidring_options){ .descriptors = (struct pidring_descriptor[]){ { 7, 3 } } },
+	              -EINVAL, "descriptor_count");
+	check_refused(
+		(struct pidring_options){ .stop_steps = (struct pidring_stop_step[]){ { SIGKILL, 0 } } },
+		-EINVAL, "stop_step_count");
+}
+
 SCENARIO(places, bad_path_options)
 {
 	check_refused((struct pidring_options){ .stdout_to = PIDRING_STREAM_PATH }, -EINVAL, "stdout_path");
