@@ -44,6 +44,7 @@ void jobs_add_running(struct jobs *jobs, struct job *job)
 	job->start_failed = false;
 	job->has_ended = false;
 	job->told_of_cut = false;
+	job->late_bytes = 0;
 	jobs->running++;
 }
 
