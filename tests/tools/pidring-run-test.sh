@@ -160,10 +160,24 @@ holds 'a job is killed: named' 'pidring-run: KILL: ended by SIGKILL*' "$err"
 printf 'a\nb\n' >items
 go -j1 no-such-command-anywhere <items
 same 'no such command: exit status' 127 $status
-holds 'no such command: says which, once' 'pidring-run: a: *no-such-command-anywhere*' "$err"
-same 'no such command: one line' 1 "$(wc -l <err)"
+same 'no such command: says which, once, of no item, and not the whole of PATH' \
+	"pidring-run: cannot run 'no-such-command-anywhere': there is no such program in PATH" "$err"
 go -j64 ./none/such <items
 same 'no such file: exit status' 127 $status
+holds 'no such file: of no item' "pidring-run: cannot run './none/such': *" "$err"
+go -j1 'no-such-{}' <items
+same 'no such command, which the item names' \
+	"pidring-run: a: cannot run 'no-such-a': there is no such program in PATH" "$err"
+go -j1 'echo hi' <items
+same 'a shell command: what to do instead' \
+	"pidring-run: cannot run 'echo hi': there is no such program in PATH (for a shell command: sh -c '...')" "$err"
+same 'a shell command: exit status' 127 $status
+go -j1 'cat {} | /bin/cat' <items
+holds 'a shell command with a slash and an item' \
+	"pidring-run: a: cannot run 'cat a | /bin/cat': *(for a shell command: sh -c '...')" "$err"
+go -j1 'no such' word <items
+same 'a command with arguments is no shell command' \
+	"pidring-run: cannot run 'no such': there is no such program in PATH" "$err"
 go -j1 ./one/tool <items
 same 'not executable: exit status' 126 $status
 go -j1 "$directory" <items
