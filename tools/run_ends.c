@@ -83,6 +83,23 @@ void jobs_count_killed(struct jobs *jobs, int code)
 		jobs->killed++;
 }
 
+static void note_failure(struct jobs *jobs)
+{
+	if (jobs->exit_status == RUN_ALL_WELL)
+		jobs->exit_status = RUN_JOBS_FAILED;
+}
+
+/* However it ended then. */
+static void end_by_timeout(struct jobs *jobs, struct job *job, int code)
+{
+	jobs->failed++;
+	jobs_count_killed(jobs, code);
+	if (jobs->ending != ENDING_NOT)
+		return;
+	jobs_say(jobs, job, "timed out after %.10g s", (double)jobs->with.timeout / (double)RUN_SECOND);
+	note_failure(jobs);
+}
+
 static void end_by_signal(struct jobs *jobs, struct job *job, int code)
 {
 	jobs->failed++;
@@ -104,8 +121,8 @@ static void end_by_exit(struct jobs *jobs, struct job *job, int code)
 	jobs_say(jobs, job, "exit code %d%s", code, code == 255 ? stop_remark(jobs) : "");
 	if (code == 255)
 		jobs_stop_with(jobs, RUN_JOB_EXITED_255);
-	else if (jobs->exit_status == RUN_ALL_WELL)
-		jobs->exit_status = RUN_JOBS_FAILED;
+	else
+		note_failure(jobs);
 }
 
 static void end_unknown(struct jobs *jobs, struct job *job)
@@ -146,6 +163,8 @@ void jobs_end(struct jobs *jobs, const struct pidring_event *event)
 		note_cost(jobs, job);
 	if (event->unknown)
 		end_unknown(jobs, job);
+	else if (job->timed_out)
+		end_by_timeout(jobs, job, event->code);
 	else if (event->code < 0)
 		end_by_signal(jobs, job, event->code);
 	else
@@ -170,7 +189,8 @@ void jobs_end_stream(struct jobs *jobs, const struct pidring_event *event)
 	if (event->code == 0 || job->told_of_cut)
 		return;
 	job->told_of_cut = true;
-	if (event->code == -ECANCELED && jobs->ending != ENDING_NOT)
+	/* That is what ending a job may do, and its end is told of. */
+	if (event->code == -ECANCELED && (jobs->ending != ENDING_NOT || job->timed_out))
 		return;
 	if (event->code == -ECANCELED) {
 		jobs_say(jobs, job,

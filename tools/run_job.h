@@ -23,6 +23,7 @@ struct job {
 	size_t number;                 /* of the start, from 0 */
 	bool start_failed;             /* it ran no program */
 	bool has_ended;                /* what it wrote may still be on its way */
+	bool timed_out;
 	bool told_of_cut;
 	size_t late_bytes; /* that came after its end, while all is being ended */
 	char *item;

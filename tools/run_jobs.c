@@ -91,6 +91,9 @@ static void take_event(struct jobs *jobs, const struct pidring_event *event)
 	case PIDRING_OUTPUT_ENDED:
 		jobs_end_stream(jobs, event);
 		break;
+	case PIDRING_DEADLINE_PASSED:
+		job->timed_out = true;
+		break;
 	case PIDRING_EXITED:
 		jobs_end(jobs, event);
 		break;

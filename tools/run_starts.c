@@ -35,6 +35,7 @@ static int construct(struct jobs *jobs, struct job *job, const char *item, size_
 		.asynchronous = true,
 		.keep_signals = jobs->with.signals->handed_on,
 		.death_signal = SIGKILL,
+		.deadline = jobs->with.timeout,
 	};
 	int result = keep_item(job, item, length);
 
