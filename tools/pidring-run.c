@@ -255,6 +255,7 @@ static int run(const struct run_options *options)
 			    .writer = &writer,
 			    .output = &output,
 			    .costs = options->costs ? &costs : NULL,
+			    .timeout = options->timeout,
 			    .limit = limit,
 			    .capacity = job_capacity(limit, allowed),
 		    },

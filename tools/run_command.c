@@ -79,6 +79,16 @@ void run_command_close(struct run_command *command)
 	*command = (struct run_command){ 0 };
 }
 
+bool run_command_names_item(const struct run_command *command)
+{
+	return strstr(command->words[0], placeholder);
+}
+
+bool run_command_is_for_shell(const struct run_command *command)
+{
+	return command->count == 1 && strpbrk(command->words[0], " \t\n|&;<>()$`\\\"'*?[#~!");
+}
+
 static size_t filled_length(const char *word, size_t item_length)
 {
 	size_t length = strlen(word);

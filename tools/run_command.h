@@ -21,6 +21,11 @@ struct run_command {
 int run_command_open(struct run_command *command, char *const *words, size_t count);
 void run_command_close(struct run_command *command);
 
+/* Whether the item says which program is run. */
+bool run_command_names_item(const struct run_command *command);
+/* Whether it is one word that only a shell would understand. */
+bool run_command_is_for_shell(const struct run_command *command);
+
 /*
  * The argument list for an item, ended by NULL. It stands until the next call, and no longer than the item.
  *

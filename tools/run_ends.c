@@ -2,6 +2,7 @@
 #include "run_job.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 
 #include "run_clock.h"
@@ -10,8 +11,8 @@
 /* How long jobs may take to end after SIGTERM. */
 #define GRACE (5 * RUN_SECOND)
 
-/* How long what jobs have written is awaited after SIGKILL. */
-#define LAST_WAIT RUN_SECOND
+/* More than the pipes of a job, and the engine, can have held at its end: what comes after so much is not the job's. */
+#define MOST_LEFT_OVER ((size_t)16 << 20)
 
 void jobs_stop_with(struct jobs *jobs, enum run_exit_status exit_status)
 {
@@ -49,7 +50,6 @@ void jobs_follow_signals(struct jobs *jobs)
 	if (!run_signals_insisted() && run_clock_now() < jobs->kill_at)
 		return;
 	jobs->ending = ENDING_KILLED;
-	jobs->cut_at = run_clock_now() + LAST_WAIT;
 	jobs_signal_running(jobs, SIGKILL);
 }
 
@@ -83,6 +83,23 @@ void jobs_count_killed(struct jobs *jobs, int code)
 		jobs->killed++;
 }
 
+static void note_failure(struct jobs *jobs)
+{
+	if (jobs->exit_status == RUN_ALL_WELL)
+		jobs->exit_status = RUN_JOBS_FAILED;
+}
+
+/* However it ended then. */
+static void end_by_timeout(struct jobs *jobs, struct job *job, int code)
+{
+	jobs->failed++;
+	jobs_count_killed(jobs, code);
+	if (jobs->ending != ENDING_NOT)
+		return;
+	jobs_say(jobs, job, "timed out after %.10g s", (double)jobs->with.timeout / (double)RUN_SECOND);
+	note_failure(jobs);
+}
+
 static void end_by_signal(struct jobs *jobs, struct job *job, int code)
 {
 	jobs->failed++;
@@ -98,11 +115,14 @@ static void end_by_exit(struct jobs *jobs, struct job *job, int code)
 	if (code == 0)
 		return;
 	jobs->failed++;
+	/* They did as they were asked, each in its own way. */
+	if (jobs->ending != ENDING_NOT)
+		return;
 	jobs_say(jobs, job, "exit code %d%s", code, code == 255 ? stop_remark(jobs) : "");
 	if (code == 255)
 		jobs_stop_with(jobs, RUN_JOB_EXITED_255);
-	else if (jobs->exit_status == RUN_ALL_WELL)
-		jobs->exit_status = RUN_JOBS_FAILED;
+	else
+		note_failure(jobs);
 }
 
 static void end_unknown(struct jobs *jobs, struct job *job)
@@ -131,7 +151,7 @@ void jobs_end(struct jobs *jobs, const struct pidring_event *event)
 	struct job *job = event->user_data;
 
 	/* Ctrl-C reaches the jobs as well as us: it may be the reason. */
-	if (!event->unknown && event->code < 0 && jobs->ending == ENDING_NOT) {
+	if (!event->unknown && event->code != 0 && jobs->ending == ENDING_NOT) {
 		run_signals_look(jobs->with.signals);
 		jobs_follow_signals(jobs);
 	}
@@ -143,6 +163,8 @@ void jobs_end(struct jobs *jobs, const struct pidring_event *event)
 		note_cost(jobs, job);
 	if (event->unknown)
 		end_unknown(jobs, job);
+	else if (job->timed_out)
+		end_by_timeout(jobs, job, event->code);
 	else if (event->code < 0)
 		end_by_signal(jobs, job, event->code);
 	else
@@ -167,6 +189,9 @@ void jobs_end_stream(struct jobs *jobs, const struct pidring_event *event)
 	if (event->code == 0 || job->told_of_cut)
 		return;
 	job->told_of_cut = true;
+	/* That is what ending a job may do, and its end is told of. */
+	if (event->code == -ECANCELED && (jobs->ending != ENDING_NOT || job->timed_out))
+		return;
 	if (event->code == -ECANCELED) {
 		jobs_say(jobs, job,
 		         "its output is cut: something that it left running still had it open after %g s",
@@ -185,34 +210,59 @@ void jobs_let_go(struct jobs *jobs, struct job *job)
 	jobs_release_slot(jobs, job);
 }
 
-bool jobs_cut_is_due(const struct jobs *jobs)
+bool jobs_take_the_rest(const struct jobs *jobs)
 {
-	return jobs->ending == ENDING_KILLED && jobs->running == 0 && run_clock_now() >= jobs->cut_at;
+	return jobs->ending != ENDING_NOT && jobs->draining > 0;
+}
+
+/* What is in the pipes has been taken: the engine would have something to do otherwise. */
+static bool is_idle(const struct jobs *jobs)
+{
+	struct pollfd engine = { .fd = pidring_fd(jobs->with.engine), .events = POLLIN };
+
+	return poll(&engine, 1, 0) <= 0;
+}
+
+void jobs_let_go_emptied(struct jobs *jobs, bool nothing_came)
+{
+	bool all = nothing_came && is_idle(jobs);
+	struct job *newer;
+
+	for (struct job *job = jobs->oldest_draining; job; job = newer) {
+		newer = job->newer;
+		if (all || job->late_bytes > MOST_LEFT_OVER)
+			jobs_let_go(jobs, job);
+	}
 }
 
 void jobs_cut_output(struct jobs *jobs)
 {
 	while (jobs->oldest_draining) {
-		jobs_say(jobs, jobs->oldest_draining, "its output is cut: it is time to end");
+		if (jobs->ending == ENDING_NOT)
+			jobs_say(jobs, jobs->oldest_draining, "its output is cut: it is time to end");
 		jobs_let_go(jobs, jobs->oldest_draining);
 	}
 }
 
 /* --- the end of all --- */
 
+/* Something about the end, in one line. Without a signal the reader has gone, and whoever ends for that reason does
+ * so without a word. */
 void jobs_report_ended(struct jobs *jobs)
 {
+	bool unread = jobs->with.output->unread;
 	char name[32];
 
-	if (jobs->with.output->unread)
-		run_status_say(jobs->with.status, NULL, 0,
-		               "the rest of what the jobs printed is lost: nobody reads it");
-	/* Without a signal the reader has gone, and whoever ends for that reason does so without a word. */
-	if (run_signals_first() == 0 || jobs->to_end == 0)
+	if (run_signals_first() == 0)
 		return;
 	run_exit_signal_name(-run_signals_first(), name, sizeof(name));
-	run_status_say(jobs->with.status, NULL, 0,
-	               "%s: %zu running %s asked to end: %zu did so, %zu had to be killed", name,
-	               jobs->to_end, jobs->to_end == 1 ? "job was" : "jobs were", jobs->to_end - jobs->killed,
-	               jobs->killed);
+	if (jobs->to_end > 0)
+		run_status_say(jobs->with.status, NULL, 0,
+		               "%s: %zu running %s asked to end: %zu did so, %zu had to be killed%s", name,
+		               jobs->to_end, jobs->to_end == 1 ? "job was" : "jobs were",
+		               jobs->to_end - jobs->killed, jobs->killed,
+		               unread ? "; the rest of what the jobs printed is lost: nobody reads it" : "");
+	else if (unread)
+		run_status_say(jobs->with.status, NULL, 0,
+		               "%s: the rest of what the jobs printed is lost: nobody reads it", name);
 }

@@ -23,7 +23,9 @@ struct job {
 	size_t number;                 /* of the start, from 0 */
 	bool start_failed;             /* it ran no program */
 	bool has_ended;                /* what it wrote may still be on its way */
+	bool timed_out;
 	bool told_of_cut;
+	size_t late_bytes; /* that came after its end, while all is being ended */
 	char *item;
 	size_t item_length;
 	size_t item_room;
@@ -69,7 +71,6 @@ struct jobs {
 	size_t to_end; /* how many ran when the first signal came */
 	size_t killed; /* how many of them our SIGKILL has ended */
 	int64_t kill_at;
-	int64_t cut_at; /* when to leave output to those who still have it open, after the SIGKILL */
 };
 
 /* --- slots: run_slots.c --- */
@@ -114,8 +115,11 @@ void jobs_end(struct jobs *jobs, const struct pidring_event *event);
 void jobs_end_stream(struct jobs *jobs, const struct pidring_event *event);
 /* Nothing more comes of it. */
 void jobs_let_go(struct jobs *jobs, struct job *job);
-/* Whether what was written by jobs that have ended is not to be waited for any longer. */
-bool jobs_cut_is_due(const struct jobs *jobs);
+/* Whether jobs have ended whose output is to be taken as far as it is there, and no longer awaited. */
+bool jobs_take_the_rest(const struct jobs *jobs);
+/* Lets go those of them of which everything has been taken. `nothing_came`: in the last look at the engine. */
+void jobs_let_go_emptied(struct jobs *jobs, bool nothing_came);
+/* Leaves the output of all that have ended to those who still have it open. */
 void jobs_cut_output(struct jobs *jobs);
 void jobs_count_killed(struct jobs *jobs, int code);
 void jobs_report_ended(struct jobs *jobs);

@@ -18,12 +18,11 @@ static int64_t wait_timeout(const struct jobs *jobs)
 	int64_t timeout = run_status_timeout(jobs->with.status);
 	int64_t left;
 
-	if (jobs->ending == ENDING_ASKED)
-		left = jobs->kill_at - run_clock_now();
-	else if (jobs->ending == ENDING_KILLED && jobs->running == 0)
-		left = jobs->cut_at - run_clock_now();
-	else
+	if (jobs_take_the_rest(jobs))
+		return 0;
+	if (jobs->ending != ENDING_ASKED)
 		return timeout;
+	left = jobs->kill_at - run_clock_now();
 	if (left < 0)
 		left = 0;
 	return left < timeout ? left : timeout;
@@ -86,9 +85,14 @@ static void take_event(struct jobs *jobs, const struct pidring_event *event)
 		break;
 	case PIDRING_OUTPUT:
 		run_output_take(jobs->with.output, job->output, event->stream, event->data, event->length);
+		if (job->has_ended && jobs->ending != ENDING_NOT)
+			job->late_bytes += event->length;
 		break;
 	case PIDRING_OUTPUT_ENDED:
 		jobs_end_stream(jobs, event);
+		break;
+	case PIDRING_DEADLINE_PASSED:
+		job->timed_out = true;
 		break;
 	case PIDRING_EXITED:
 		jobs_end(jobs, event);
@@ -113,6 +117,8 @@ static int take_events(struct jobs *jobs, int64_t timeout)
 	for (int i = 0; i < count; i++)
 		take_event(jobs, &events[i]);
 	jobs_follow_output(jobs);
+	if (jobs_take_the_rest(jobs))
+		jobs_let_go_emptied(jobs, count == 0);
 	if (count > 0)
 		run_status_changed(jobs->with.status);
 	return 0;
@@ -183,8 +189,6 @@ static void start_some(struct jobs *jobs)
 	refresh_status(jobs);
 	/* Starts and messages let signals in, too, and a wait need not have an end. */
 	jobs_follow_signals(jobs);
-	if (jobs_cut_is_due(jobs))
-		jobs_cut_output(jobs);
 	run_output_set_alone(jobs->with.output, jobs->limit == 1 || jobs->no_more || jobs_all_started(jobs));
 }
 

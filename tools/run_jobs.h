@@ -6,6 +6,7 @@
 #include <pidring.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "run_command.h"
 #include "run_costs.h"
@@ -35,6 +36,7 @@ struct run_surroundings {
 	struct run_writer *writer;
 	struct run_output *output;
 	struct run_costs *costs; /* NULL: nobody asks */
+	int64_t timeout;         /* nanoseconds that a job may take; 0: as long as it likes */
 	size_t limit;            /* how many jobs may run at a time, at least 1 */
 	size_t capacity;         /* the same, with those that have ended but not their output */
 };

@@ -84,22 +84,47 @@ static int apply_keep_order(struct run_options *options, const char *argument, s
 	return 0;
 }
 
-/* Seconds, with up to nine digits after the point. */
-static int apply_drain(struct run_options *options, const char *argument, struct error_text *error)
+/* Seconds, with up to nine digits after the point, as nanoseconds. */
+static int read_seconds(const char *argument, int64_t *ret_time, struct error_text *error)
 {
 	size_t whole = strspn(argument, "0123456789");
 	size_t part = argument[whole] == '.' ? strspn(argument + whole + 1, "0123456789") : 0;
 	size_t length = whole + (argument[whole] == '.' ? 1 : 0) + part;
-	int64_t drain;
+	int64_t time;
 
 	if (whole + part == 0 || argument[length] != '\0' || whole > 9 || part > 9) {
-		snprintf(error->text, error->size, "'%.40s' is no number of seconds to drain", argument);
+		snprintf(error->text, error->size, "'%.40s' is no number of seconds", argument);
 		return -EINVAL;
 	}
-	drain = strtol(argument, NULL, 10) * RUN_SECOND;
+	time = strtol(argument, NULL, 10) * RUN_SECOND;
 	for (int64_t digit = RUN_SECOND / 10, i = 1; (size_t)i <= part; i++, digit /= 10)
-		drain += (argument[whole + (size_t)i] - '0') * digit;
+		time += (argument[whole + (size_t)i] - '0') * digit;
+	*ret_time = time;
+	return 0;
+}
+
+static int apply_drain(struct run_options *options, const char *argument, struct error_text *error)
+{
+	int64_t drain;
+	int result = read_seconds(argument, &drain, error);
+
+	if (result < 0)
+		return result;
 	options->output.drain = drain > 0 ? drain : PIDRING_NONE;
+	return 0;
+}
+
+static int apply_timeout(struct run_options *options, const char *argument, struct error_text *error)
+{
+	return read_seconds(argument, &options->timeout, error);
+}
+
+/* For those who are used to it: without items nothing is run anyway. */
+static int apply_no_run_if_empty(struct run_options *options, const char *argument, struct error_text *error)
+{
+	(void)options;
+	(void)argument;
+	(void)error;
 	return 0;
 }
 
@@ -137,6 +162,7 @@ static const struct option_row rows[] = {
 	  apply_jobs },
 	{ 'P', "max-procs", "N", NULL, apply_jobs },
 	{ '0', "null", NULL, "items are separated by NUL bytes, not by line ends", apply_null },
+	{ 'r', "no-run-if-empty", NULL, "without items nothing is run in any case", apply_no_run_if_empty },
 	{ 0, "group", NULL,
 	  "print what a job writes when it has ended, not mixed with what others\n"
 	  "write (the default)",
@@ -149,6 +175,10 @@ static const struct option_row rows[] = {
 	  "how long to wait for the output of what a job has left running\n"
 	  "(default: 1)",
 	  apply_drain },
+	{ 0, "timeout", "SECONDS",
+	  "stop a job that takes longer: SIGTERM, and SIGKILL five seconds later\n"
+	  "(default: 0, no limit)",
+	  apply_timeout },
 	{ 0, "costs", "[=FILE]",
 	  "at the end, print what each job cost, to standard output or to FILE\n"
 	  "(which is taken as one only after the '=')",
@@ -301,14 +331,14 @@ static void print_spellings(FILE *file, size_t row)
 	snprintf(text + length, sizeof(text) - (size_t)length, "--%s%s%s", rows[row].name,
 	         argument_kind(&rows[row]) == required_argument ? "=" : "",
 	         rows[row].argument ? rows[row].argument : "");
-	fprintf(file, "  %-20s ", text);
+	fprintf(file, "  %-22s ", text);
 }
 
 /* The lines of a help text after its first, under its first. */
 static void print_indented(FILE *file, const char *help)
 {
 	for (const char *end; (end = strchr(help, '\n')); help = end + 1)
-		fprintf(file, "%.*s\n%23s", (int)(end - help), help, "");
+		fprintf(file, "%.*s\n%25s", (int)(end - help), help, "");
 	fprintf(file, "%s\n", help);
 }
 

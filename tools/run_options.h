@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "run_output.h"
@@ -21,6 +22,7 @@ struct run_options {
 	size_t jobs; /* 0: as many as the system allows */
 	bool null_separated;
 	struct run_output_settings output;
+	int64_t timeout; /* nanoseconds that a job may take; 0: as long as it likes */
 	bool costs;
 	const char *costs_file; /* NULL: standard output */
 	char **command;         /* ended by NULL; empty if there is none */

@@ -43,7 +43,9 @@ void jobs_add_running(struct jobs *jobs, struct job *job)
 	job->number = jobs->numbers_given++;
 	job->start_failed = false;
 	job->has_ended = false;
+	job->timed_out = false;
 	job->told_of_cut = false;
+	job->late_bytes = 0;
 	jobs->running++;
 }
 

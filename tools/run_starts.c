@@ -5,6 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "run_text.h"
+
+/* So much of a program's name is shown. */
+#define NAME_COLUMNS 200
+
 static int keep_item(struct job *job, const char *item, size_t length)
 {
 	if (!job->item || length + 1 > job->item_room) {
@@ -30,6 +35,7 @@ static int construct(struct jobs *jobs, struct job *job, const char *item, size_
 		.asynchronous = true,
 		.keep_signals = jobs->with.signals->handed_on,
 		.death_signal = SIGKILL,
+		.deadline = jobs->with.timeout,
 	};
 	int result = keep_item(job, item, length);
 
@@ -101,12 +107,50 @@ static enum run_exit_status start_failure_status(int error)
 	return error == ENOENT ? RUN_NOT_FOUND : RUN_CANNOT_RUN;
 }
 
+/* Without the whole of PATH, which the engine's sentence shows and which would bury the rest. */
+static void add_not_in_path(struct run_text *text, struct jobs *jobs, const struct job *job)
+{
+	const char *const *arguments;
+
+	if (run_command_fill(jobs->with.command, job->item, job->item_length, &arguments) < 0)
+		return;
+	run_text_add(text, "cannot run '");
+	run_text_add_item(text, arguments[0], strlen(arguments[0]), NAME_COLUMNS);
+	run_text_add(text, "': there is no such program in PATH");
+}
+
+static void explain_start_failure(struct run_text *text, struct jobs *jobs, const struct job *job,
+                                  const struct pidring_failure *failure)
+{
+	bool not_in_path = failure->step == PIDRING_STEP_LOOK_UP && failure->error == ENOENT;
+	bool not_there = failure->step == PIDRING_STEP_EXEC && failure->error == ENOENT;
+
+	if (not_in_path)
+		add_not_in_path(text, jobs, job);
+	if (text->length == 0)
+		run_text_add(text, failure->sentence);
+	if ((not_in_path || not_there) && run_command_is_for_shell(jobs->with.command))
+		run_text_add(text, " (for a shell command: sh -c '...')");
+}
+
+/* Whatever the item, it would not run. */
+static bool is_about_program(const struct jobs *jobs, int error)
+{
+	return error != E2BIG && !is_shortage(error) && !run_command_names_item(jobs->with.command);
+}
+
 static void report_start_failure(struct jobs *jobs, struct job *job, const struct pidring_failure *failure)
 {
+	char data[sizeof(failure->sentence) + 4 * NAME_COLUMNS];
+	struct run_text text = { data, 0, sizeof(data) };
+
 	/* Of jobs that were started together, one that could not be is enough to know. */
 	if (jobs->no_more)
 		return;
-	jobs_say(jobs, job, "%s", failure->sentence);
+	explain_start_failure(&text, jobs, job, failure);
+	run_output_say(jobs->with.output, job->output,
+	               is_about_program(jobs, failure->error) ? NULL : job->item, job->item_length, "%.*s",
+	               (int)text.length, text.data);
 	jobs_stop_with(jobs, start_failure_status(failure->error));
 }
 

@@ -257,6 +257,19 @@ for mode in --group --lb -k; do
 	same "nobody reads any more, $mode: ends as by SIGPIPE" '1 141' "$(cat out) $(cat code)"
 	same "nobody reads any more, $mode: without a word" '' "$(cat err)"
 	same "nobody reads any more, $mode: no job is left" 0 "$(all_have_ended $(cat jobs); echo $?)"
+
+	# Something that the others have started keeps their output open, for longer than the test may take.
+	rm -f jobs sleepers code
+	{
+		seq 3 | timeout -k 1 60 env --default-signal=PIPE,TERM "$run" -j3 $mode --drain 1000 \
+			sh -c 'trap "exit 7" TERM; [ $1 = 1 ] || { sleep 100 & echo $! >>sleepers; }
+				echo >>jobs; until [ "$(wc -l <jobs)" = 3 ]; do sleep 0.02; done
+				[ $1 = 1 ] || while :; do sleep 0.1; done; exec seq 10000000' sh 2>err
+		echo $? >code
+	} | head -n 1 >out
+	same "nobody reads any more, grandchildren stay, $mode: it waits for none" '1 141' "$(cat out) $(cat code)"
+	same "nobody reads any more, grandchildren stay, $mode: without a word" '' "$(cat err)"
+	kill $(cat sleepers)
 done
 {
 	yes | timeout -k 1 60 env --ignore-signal=PIPE "$run" -j2 echo 2>err
@@ -304,7 +317,8 @@ for mode in --group --lb -k; do
 	until_true all_have_ended $(cat jobs)
 	same "SIGTERM while nobody reads the output, $mode: no job is left" 0 $?
 	holds "SIGTERM while nobody reads the output, $mode: says what became of it" \
-		'*the rest of what the jobs printed is lost*SIGTERM: *' "$(cat err)"
+		'pidring-run: SIGTERM: *the rest of what the jobs printed is lost: nobody reads it' "$(cat err)"
+	same "SIGTERM while nobody reads the output, $mode: in one line" 1 "$(wc -l <err)"
 	exec 9>&-
 done
 
@@ -340,13 +354,33 @@ rm -f jobs sleeper
 echo x | env --default-signal=TERM "$run" --drain 60 sh -c 'sleep 60 & echo $! >sleeper; echo hi; echo >>jobs' >out 2>err &
 pid=$!
 until_true has_lines jobs 1
-sleep 1
-kill -s TERM $pid
-sleep 1.2
 kill -s TERM $pid
 ended $pid
-same 'SIGTERM, insisted upon, while a grandchild has the output open' '143 hi' "$status $(cat out)"
+same 'SIGTERM while a grandchild has the output open' '143 hi' "$status $(cat out)"
 kill "$(cat sleeper)"
+
+rm -f jobs sleepers
+seq 3 | env --default-signal=TERM "$run" -j3 --drain 1000 sh -c 'sleep 100 & echo $! >>sleepers
+	trap "head -c 399999 /dev/zero; echo; exit 7" TERM; echo >>jobs; while :; do sleep 0.1; done' >out 2>err &
+pid=$!
+until_true has_lines jobs 3
+kill -s TERM $pid
+ended $pid
+same 'SIGTERM, grandchildren stay: all that the jobs themselves wrote is there' '143 1200000' "$status $(size out)"
+same 'SIGTERM, grandchildren stay: one line tells how it went' \
+	'pidring-run: SIGTERM: 3 running jobs were asked to end: 3 did so, 0 had to be killed' "$(cat err)"
+kill $(cat sleepers)
+
+# Somebody else writes on and on.
+rm -f jobs sleepers
+echo x | env --default-signal=TERM "$run" --lb --drain 1000 sh -c 'yes & echo $! >>sleepers; echo >>jobs; exec sleep 60' \
+	2>err >/dev/null &
+pid=$!
+until_true has_lines jobs 1
+kill -s TERM $pid
+ended $pid
+same 'SIGTERM while a grandchild writes without end' 143 $status
+kill $(cat sleepers) 2>/dev/null
 
 # --- the status line ---
 

@@ -36,6 +36,10 @@ same 'an item may look like an option' 'x -n ' "$out"
 go -j1 sh -c 'echo ran' <items
 same 'no items: no job' '' "$out"
 same 'no items: exit status' 0 $status
+for option in -r --no-run-if-empty; do
+	go $option sh -c 'echo ran' <items
+	same "no items, $option: no job" '0 ' "$status $out"
+done
 
 printf 'a b\0c\nd\0' >items
 go -0 -u -j1 printf '[%s]' <items
@@ -160,10 +164,24 @@ holds 'a job is killed: named' 'pidring-run: KILL: ended by SIGKILL*' "$err"
 printf 'a\nb\n' >items
 go -j1 no-such-command-anywhere <items
 same 'no such command: exit status' 127 $status
-holds 'no such command: says which, once' 'pidring-run: a: *no-such-command-anywhere*' "$err"
-same 'no such command: one line' 1 "$(wc -l <err)"
+same 'no such command: says which, once, of no item, and not the whole of PATH' \
+	"pidring-run: cannot run 'no-such-command-anywhere': there is no such program in PATH" "$err"
 go -j64 ./none/such <items
 same 'no such file: exit status' 127 $status
+holds 'no such file: of no item' "pidring-run: cannot run './none/such': *" "$err"
+go -j1 'no-such-{}' <items
+same 'no such command, which the item names' \
+	"pidring-run: a: cannot run 'no-such-a': there is no such program in PATH" "$err"
+go -j1 'echo hi' <items
+same 'a shell command: what to do instead' \
+	"pidring-run: cannot run 'echo hi': there is no such program in PATH (for a shell command: sh -c '...')" "$err"
+same 'a shell command: exit status' 127 $status
+go -j1 'cat {} | /bin/cat' <items
+holds 'a shell command with a slash and an item' \
+	"pidring-run: a: cannot run 'cat a | /bin/cat': *(for a shell command: sh -c '...')" "$err"
+go -j1 'no such' word <items
+same 'a command with arguments is no shell command' \
+	"pidring-run: cannot run 'no such': there is no such program in PATH" "$err"
 go -j1 ./one/tool <items
 same 'not executable: exit status' 126 $status
 go -j1 "$directory" <items
@@ -273,6 +291,41 @@ if [ -w /dev/full ]; then
 fi
 timeout 60 "$run" --version >&- 2>err </dev/null
 same '--version to a closed standard output: exit status' 1 $?
+
+# --- time limits ---
+
+printf '1000\n2000\n' >items
+go -j1 --timeout 0.3 sleep <items
+same '--timeout: jobs that take longer are stopped and named, the others are run' \
+	"pidring-run: 1000: timed out after 0.3 s${nl}pidring-run: 2000: timed out after 0.3 s" "$err"
+same '--timeout: they count as failed' 123 $status
+# They do not follow SIGTERM.
+echo x >items
+env --ignore-signal=TERM timeout -k 1 60 "$run" --timeout 0.1 sh -c 'sleep 1; exit 255' <items 2>err
+same '--timeout: however the job ends then' '123 pidring-run: x: timed out after 0.1 s' "$? $(cat err)"
+env --ignore-signal=TERM timeout -k 1 60 "$run" --timeout 0.1 sh -c 'echo $$ >stubborn; exec sleep 1000' <items 2>err
+same '--timeout: whoever does not follow is killed' '123 pidring-run: x: timed out after 0.1 s' "$? $(cat err)"
+same '--timeout: it is gone' 0 "$(all_have_ended $(cat stubborn); echo $?)"
+go --timeout 0.5 --drain 0 sh -c 'sleep 100 & echo $! >sleeper; wait' <items
+same '--timeout: what it leaves running is not named as well' 'pidring-run: x: timed out after 0.5 s' "$err"
+[ ! -s sleeper ] || kill "$(cat sleeper)"
+go --timeout 1000 echo <items
+same '--timeout: jobs that end in time' '0 x ' "$status $out $err"
+echo 0.2 >items
+go --timeout 0 sleep <items
+same '--timeout 0 is none' '0 ' "$status $err"
+rm -f err
+{ echo 1000; until_true [ -s err ] || : >late; } | timeout -k 1 60 "$run" -j2 --timeout 0.2 sleep 2>err
+same '--timeout: also while items are awaited' '123 pidring-run: 1000: timed out after 0.2 s' "$? $(cat err)"
+[ ! -e late ]
+same '--timeout: also while items are awaited, at once' 0 $?
+go --costs --timeout 0.1 sleep 1000 <items
+holds '--timeout: costs name the signal' '* SIGTERM  0.2*' "$out"
+for bad in x '' . 1x -1 1.0000000000; do
+	go --timeout="$bad" true <items
+	same "--timeout='$bad': exit status" 1 $status
+	same "--timeout='$bad': says so" "pidring-run: '$bad' is no number of seconds" "$(head -n 1 err)"
+done
 
 # --- costs ---
 
