@@ -46,8 +46,6 @@ static bool read_once(unsigned index)
 		bench_fail("read", errno);
 	if (length > 0)
 		collect_take(index, collect_buffer(), (size_t)length);
-	else
-		(void)close(children[index].output);
 	return length > 0;
 }
 
@@ -69,6 +67,7 @@ void collect_with_blocking_loop(void)
 		start(&children[index]);
 		while (read_once(index))
 			;
+		(void)close(children[index].output);
 		reap(index);
 	}
 	collect_check();
@@ -81,6 +80,14 @@ static void start_watched(int epoll, unsigned index)
 	start(&children[index]);
 	if (epoll_ctl(epoll, EPOLL_CTL_ADD, children[index].output, &event) < 0)
 		bench_fail("epoll_ctl", errno);
+}
+
+/* An entry outlives close() while a child that is still in its exec holds a copy (epoll(7)). */
+static void unwatch(int epoll, unsigned index)
+{
+	if (epoll_ctl(epoll, EPOLL_CTL_DEL, children[index].output, NULL) < 0)
+		bench_fail("epoll_ctl", errno);
+	(void)close(children[index].output);
 }
 
 void collect_with_epoll(void)
@@ -101,6 +108,7 @@ void collect_with_epoll(void)
 		for (int index = 0; index < ready; index++) {
 			if (read_once(events[index].data.u32))
 				continue;
+			unwatch(epoll, events[index].data.u32);
 			reap(events[index].data.u32);
 			done++;
 		}

@@ -51,6 +51,8 @@ int options_read(struct pidring_options *ret_options, const struct pidring_optio
 int options_check(const struct pidring_options *options);
 /* Whether the engine itself is at the other end of the stream. */
 bool settings_engine_has(const struct settings *settings, int stream);
+/* Whether a start has to open, or flush, anything for them. */
+bool settings_open_streams(const struct settings *settings);
 /* The first of the streams that go to a terminal; -1: none. */
 int settings_terminal(const struct settings *settings);
 int settings_new(struct settings **ret_settings, const struct pidring_options *options);

@@ -143,6 +143,14 @@ bool settings_engine_has(const struct settings *settings, int stream)
 	return to == PIDRING_STREAM_PIPE || to == PIDRING_STREAM_TERMINAL;
 }
 
+bool settings_open_streams(const struct settings *settings)
+{
+	for (int i = 0; i < 3; i++)
+		if (settings->streams[i].to >= PIDRING_STREAM_PATH && settings->streams[i].to != PIDRING_STREAM_STDOUT)
+			return true;
+	return false;
+}
+
 int settings_terminal(const struct settings *settings)
 {
 	for (int i = 0; i < 3; i++)

@@ -273,6 +273,9 @@ static int open_streams(struct start *start)
 {
 	struct pidring_process *process = start->process;
 	struct stream_ends paths;
+
+	if (!settings_open_streams(process->settings))
+		return 0;
 	int r = stream_ends_open_paths(&paths, process->settings);
 
 	if (r < 0) {
