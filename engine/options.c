@@ -221,7 +221,8 @@ static int check_end(const struct pidring_options *options)
 		               (long long)options->drain);
 	if (options->deadline < 0)
 		return explain(-EINVAL, "deadline is %lld, which is negative", (long long)options->deadline);
-	if (options->stop_group && !options->new_group && !options->new_session && !options_have_terminal(options))
+	if (options->stop_group && !options->new_group && !options->new_session &&
+	    !options_have_terminal(options))
 		return explain(
 			-EINVAL,
 			"stop_group is set, but the process leads no group: it needs new_group, new_session "

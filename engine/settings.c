@@ -146,7 +146,8 @@ bool settings_engine_has(const struct settings *settings, int stream)
 bool settings_open_streams(const struct settings *settings)
 {
 	for (int i = 0; i < 3; i++)
-		if (settings->streams[i].to >= PIDRING_STREAM_PATH && settings->streams[i].to != PIDRING_STREAM_STDOUT)
+		if (settings->streams[i].to >= PIDRING_STREAM_PATH &&
+		    settings->streams[i].to != PIDRING_STREAM_STDOUT)
 			return true;
 	return false;
 }

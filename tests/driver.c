@@ -46,9 +46,11 @@ static const char *const once_is_enough[] = { "construction", "options" };
 /* Suites that take seconds, and show the same on all paths but for the two ends. */
 static const char *const ends_are_enough[] = { "scale", "awkward" };
 
+/* Small: all of them stand in memory that the test framework must map at the same address in every worker, which may
+ * fail where that is much. */
 struct parameter {
-	char program[PATH_MAX];
-	char scenario[256];
+	char program[16]; /* beside this one */
+	char scenario[80];
 	int configuration;
 };
 
@@ -85,7 +87,7 @@ static bool is_wanted(const char *scenario, int configuration)
 	return true;
 }
 
-static size_t fill_parameters(struct parameter *parameters, size_t capacity, const char *path, FILE *list)
+static size_t fill_parameters(struct parameter *parameters, size_t capacity, const char *program, FILE *list)
 {
 	char line[256];
 	size_t count = 0;
@@ -98,8 +100,8 @@ static size_t fill_parameters(struct parameter *parameters, size_t capacity, con
 			if (count < capacity) {
 				struct parameter *parameter = &parameters[count];
 
-				snprintf(parameter->program, sizeof(parameter->program), "%s", path);
-				snprintf(parameter->scenario, sizeof(parameter->scenario), "%s", line);
+				snprintf(parameter->program, sizeof(parameter->program), "%s", program);
+				snprintf(parameter->scenario, sizeof(parameter->scenario), "%.79s", line);
 				parameter->configuration = i;
 			}
 			count++;
@@ -130,7 +132,7 @@ static struct criterion_test_params parameters_of(const char *program)
 			break;
 		if (pass == 1)
 			parameters = cr_calloc(count, sizeof(*parameters));
-		count = fill_parameters(parameters, pass == 0 ? 0 : count, path, list);
+		count = fill_parameters(parameters, pass == 0 ? 0 : count, program, list);
 		if (pclose(list) != 0 || count == 0) {
 			fprintf(stderr, "%s has no list of scenarios: none of them is run\n", path);
 			count = 0;
@@ -167,13 +169,15 @@ static char **environment_for(const struct configuration *configuration)
  * shell gives them. Output goes to a file, not to a pipe that an orphan might keep open. */
 static pid_t spawn(const struct parameter *parameter, char **environment, int output)
 {
-	char *argv[] = { (char *)parameter->program, (char *)parameter->scenario, NULL };
+	char path[PATH_MAX];
+	char *argv[] = { path, (char *)parameter->scenario, NULL };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	sigset_t none, all;
 	pid_t pid;
 	int error;
 
+	path_of(parameter->program, path, sizeof(path));
 	sigemptyset(&none);
 	sigfillset(&all);
 	posix_spawnattr_init(&attributes);
@@ -187,7 +191,7 @@ static pid_t spawn(const struct parameter *parameter, char **environment, int ou
 	posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
 	posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO);
 	posix_spawn_file_actions_addclosefrom_np(&actions, 3);
-	error = posix_spawn(&pid, parameter->program, &actions, &attributes, argv, environment);
+	error = posix_spawn(&pid, path, &actions, &attributes, argv, environment);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attributes);
 	return error == 0 ? pid : -1;

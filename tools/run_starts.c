@@ -141,7 +141,7 @@ static bool is_about_program(const struct jobs *jobs, int error)
 
 static void report_start_failure(struct jobs *jobs, struct job *job, const struct pidring_failure *failure)
 {
-	char data[sizeof(failure->sentence) + 4 * NAME_COLUMNS];
+	char data[sizeof(failure->sentence) + (size_t)4 * NAME_COLUMNS];
 	struct run_text text = { data, 0, sizeof(data) };
 
 	/* Of jobs that were started together, one that could not be is enough to know. */
