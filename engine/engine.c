@@ -4,14 +4,10 @@
 
 #include "clock.h"
 #include "explain.h"
-#include "input.h"
-#include "job_control.h"
-#include "output.h"
 #include "sys/sys.h"
 #include "timekeeper.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -126,18 +122,11 @@ static int set_up(struct pidring *engine, const struct pidring_engine_options *o
 	return r < 0 ? r : raise_limit(options->descriptors);
 }
 
-static void drop_streams(struct pidring_process *process)
-{
-	output_drop(process);
-	input_drop(process);
-	job_control_drop(process);
-}
-
 static void detach(struct pidring_process *process)
 {
 	process->references++;
 	engine_forget_watches(process);
-	drop_streams(process);
+	process_drop_streams(process);
 	/* What only waited for the watch to let go of it. */
 	process_settle(process);
 	engine_remove(process);

@@ -5,7 +5,6 @@
 #include "explain.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 
 /* Only while nobody is inside the watch. */

@@ -195,8 +195,6 @@ static void reported(struct process_watch *watch)
 
 	if (input->closed)
 		close_end(process);
-	else if (!process->engine)
-		return;
 	else if (!input->is_terminal && has_no_reader(process))
 		break_off(process);
 	else
@@ -281,13 +279,6 @@ static int check(struct pidring_process *process)
 	return 0;
 }
 
-static int check_engine(const struct pidring_process *process)
-{
-	if (process->engine)
-		return 0;
-	return explain(-ESHUTDOWN, "the engine of process '%s' was closed", process->name);
-}
-
 static int explain_broken(const struct pidring_process *process)
 {
 	return explain(-EPIPE, "stdin of process '%s' is closed", process->name);
@@ -340,8 +331,8 @@ ssize_t pidring_process_write(struct pidring_process *process, const void *data,
 		length = SSIZE_MAX;
 	process_enter(process);
 	ssize_t r = check(process);
-	if (r == 0)
-		r = check_engine(process);
+	if (r == 0 && !process->engine)
+		r = explain_no_engine(process);
 	if (r == 0 && (process->input->closed || process->input->closing))
 		r = explain_broken(process);
 	if (r == 0 && length > 0)
@@ -381,8 +372,8 @@ int pidring_process_close_input(struct pidring_process *process)
 		return explain_null("pidring_process_close_input");
 	process_enter(process);
 	int r = check(process);
-	if (r == 0)
-		r = check_engine(process);
+	if (r == 0 && !process->engine)
+		r = explain_no_engine(process);
 	if (r == 0 && !process->input->closed && !process->input->closing)
 		r = close_input(process);
 	family_leave();

@@ -67,6 +67,19 @@ int engine_options_read(struct pidring_engine_options *ret_options,
 	return 0;
 }
 
+static int check_steps(const struct pidring_stop_step *steps, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (steps[i].signal_number < 0 || steps[i].signal_number > SYS_SIGNALS)
+			return explain(-EINVAL, "%s[%zu].signal_number is %d, which is no signal", name, i,
+			               steps[i].signal_number);
+		if (steps[i].wait < 0)
+			return explain(-EINVAL, "%s[%zu].wait is %lld, which is negative", name, i,
+			               (long long)steps[i].wait);
+	}
+	return 0;
+}
+
 int stop_options_read(struct pidring_stop_options *ret_options, const struct pidring_stop_options *given)
 {
 	if (!given) {
@@ -82,17 +95,7 @@ int stop_options_read(struct pidring_stop_options *ret_options, const struct pid
 	if (!ret_options->steps && ret_options->step_count > 0)
 		return explain(-EINVAL, "pidring_process_stop: steps is NULL, but step_count is %zu",
 		               ret_options->step_count);
-	for (size_t i = 0; i < ret_options->step_count; i++) {
-		const struct pidring_stop_step *step = &ret_options->steps[i];
-
-		if (step->signal_number < 0 || step->signal_number > SYS_SIGNALS)
-			return explain(-EINVAL, "steps[%zu].signal_number is %d, which is no signal", i,
-			               step->signal_number);
-		if (step->wait < 0)
-			return explain(-EINVAL, "steps[%zu].wait is %lld, which is negative", i,
-			               (long long)step->wait);
-	}
-	return 0;
+	return check_steps(ret_options->steps, ret_options->step_count, "steps");
 }
 
 int capture_options_read(struct pidring_capture_options *ret_options,
@@ -202,16 +205,7 @@ static int check_stop_steps(const struct pidring_options *options)
 	if (!options->stop_steps && options->stop_step_count > 0)
 		return explain(-EINVAL, "stop_steps is NULL, but stop_step_count is %zu",
 		               options->stop_step_count);
-	for (size_t i = 0; i < options->stop_step_count; i++) {
-		const struct pidring_stop_step *step = &options->stop_steps[i];
-		if (step->signal_number < 0 || step->signal_number > SYS_SIGNALS)
-			return explain(-EINVAL, "stop_steps[%zu].signal_number is %d, which is no signal", i,
-			               step->signal_number);
-		if (step->wait < 0)
-			return explain(-EINVAL, "stop_steps[%zu].wait is %lld, which is negative", i,
-			               (long long)step->wait);
-	}
-	return 0;
+	return check_steps(options->stop_steps, options->stop_step_count, "stop_steps");
 }
 
 static int check_end(const struct pidring_options *options)

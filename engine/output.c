@@ -360,9 +360,7 @@ static int check(struct pidring_process *process)
 		return explain_foreign(process, "paused or resumed");
 	if (!process->output)
 		return explain(-ENOTCONN, "no output of process '%s' comes to the engine", process->name);
-	if (!process->engine)
-		return explain(-ESHUTDOWN, "the engine of process '%s' was closed", process->name);
-	return 0;
+	return process->engine ? 0 : explain_no_engine(process);
 }
 
 static void pause_all(struct pidring_process *process)

@@ -315,6 +315,11 @@ int explain_foreign(const struct pidring_process *process, const char *what)
 	               process->name, what);
 }
 
+int explain_no_engine(const struct pidring_process *process)
+{
+	return explain(-ESHUTDOWN, "the engine of process '%s' was closed", process->name);
+}
+
 int explain_not_started(const struct pidring_process *process)
 {
 	return explain(-ESRCH, "process '%s' has not been started", process->name);
@@ -427,12 +432,18 @@ static int foreign_has_ended(const struct pidring_process *process)
 	return process->pidfd >= 0 && watch_sentinel(process->pidfd, 0) > 0;
 }
 
-/* Nobody will hear of them any more. What the engine's ring may still use is closed when it has let go. */
-static void drop_streams(struct pidring_process *process)
+/* What the engine's ring may still use is closed when it has let go. */
+void process_drop_streams(struct pidring_process *process)
 {
 	output_drop(process);
 	input_drop(process);
 	job_control_drop(process);
+}
+
+/* Nobody will hear of them any more. */
+static void drop_all_streams(struct pidring_process *process)
+{
+	process_drop_streams(process);
 	for (int i = 0; i < 3 && process->settings; i++)
 		if (!settings_engine_has(process->settings, i))
 			process_close_own_end(process, i);
@@ -458,7 +469,7 @@ int pidring_process_close(struct pidring_process *process)
 		return r;
 	}
 	process->closed = true;
-	drop_streams(process);
+	drop_all_streams(process);
 	stop_forget(process);
 	engine_drop_events(process);
 	process_release_pidfd(process);
@@ -477,7 +488,7 @@ void pidring_process_free(struct pidring_process *process)
 	}
 	process_look(process);
 	process->has_handle = false;
-	drop_streams(process);
+	drop_all_streams(process);
 	engine_drop_events(process);
 	bool goes_on = process->state == PROCESS_STARTED || process->state == PROCESS_STARTING;
 	if (!goes_on || !process_is_ours(process)) {

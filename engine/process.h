@@ -146,6 +146,8 @@ bool process_is_ours(const struct pidring_process *process);
 /* Reaps it if it has ended. True: it has ended. */
 bool process_look(struct pidring_process *process);
 void process_unreference(struct pidring_process *process);
+/* The engine and it part: nothing is read, written or watched for its caller any more. */
+void process_drop_streams(struct pidring_process *process);
 /* Closes what the engine no longer needs of a closed process. */
 void process_release_pidfd(struct pidring_process *process);
 /* Opens what its streams need, but for the paths. Explains a failure; the caller closes what has been opened. */
@@ -174,6 +176,7 @@ int process_join_parent(struct pidring_process *process, int64_t timeout);
 int explain_null(const char *function);                                       /* -EINVAL */
 int explain_closed(const struct pidring_process *process);                    /* -EBADF */
 int explain_foreign(const struct pidring_process *process, const char *what); /* -ECHILD */
+int explain_no_engine(const struct pidring_process *process);                 /* -ESHUTDOWN */
 int explain_not_started(const struct pidring_process *process);               /* -ESRCH */
 
 void process_wipe_authkey(struct pidring_process *process);

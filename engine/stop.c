@@ -33,12 +33,7 @@ static bool leads_group(const struct pidring_process *process)
 {
 	const struct settings *settings = process->settings;
 
-	if (settings->new_session || settings->new_group)
-		return true;
-	for (int i = 0; i < 3; i++)
-		if (settings->streams[i].to == PIDRING_STREAM_TERMINAL)
-			return true;
-	return false;
+	return settings->new_session || settings->new_group || settings_terminal(settings) >= 0;
 }
 
 static int explain_no_group(const struct pidring_process *process)

@@ -396,7 +396,6 @@ static long close_listed(const struct child_plan *plan)
 				long descriptor = parse_number(entry->name);
 
 				at += entry->length;
-				/* The kernel has written it. */
 				if (descriptor < 0 || descriptor == directory || is_kept(plan, descriptor))
 					continue;
 				raw_call1(SYS_close, descriptor);
