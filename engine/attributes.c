@@ -155,3 +155,12 @@ int pidring_process_set_user_data(struct pidring_process *process, void *user_da
 	family_leave();
 	return 0;
 }
+
+size_t pidring_argument_length(void)
+{
+	family_enter();
+	const struct settings *settings = family.is_child ? family.current->settings : NULL;
+	size_t length = settings ? settings->argument_length : 0;
+	family_leave();
+	return length;
+}

@@ -364,6 +364,8 @@ int pidring_features(struct pidring *engine, struct pidring_features *ret_featur
 			.program_birth = engine->paths.program,
 			.function_birth = birth_function_clones(&engine->paths) ? PIDRING_BIRTH_CLONE
 			                                                        : PIDRING_BIRTH_FORK,
+			.forkserver_birth = birth_function_clones(&engine->paths) ? PIDRING_BIRTH_CLONE
+			                                                          : PIDRING_BIRTH_FORK,
 			.close_range = engine->paths.close_range,
 			.clear_signal_handlers = engine->paths.program == PIDRING_BIRTH_CLONE_VM,
 			.futex_wait = abilities.words,
@@ -377,6 +379,13 @@ int pidring_features(struct pidring *engine, struct pidring_features *ret_featur
 	}
 	family_leave();
 	return r;
+}
+
+int pidring_restart_forkserver(struct pidring *engine)
+{
+	if (!engine)
+		return explain(-EINVAL, "pidring_restart_forkserver: engine is NULL");
+	return 0;
 }
 
 int pidring_statistics(struct pidring *engine, struct pidring_statistics *ret_statistics)

@@ -44,7 +44,24 @@ int options_read(struct pidring_options *ret_options, const struct pidring_optio
 	                   "pidring_options");
 }
 
+enum { MOST_SERVERS = 64, MOST_PARKED = 4096 };
 enum { LEAST_OUTPUT_MEMORY = 128 * 1024, MOST_OUTPUT_MEMORY = 1024 * 1024 * 1024 };
+
+static int check_forkserver(const struct pidring_engine_options *options)
+{
+	if (options->servers > MOST_SERVERS)
+		return explain(-EINVAL, "pidring_open: servers is %u, more than %d", options->servers,
+		               MOST_SERVERS);
+	if (options->parked > MOST_PARKED)
+		return explain(-EINVAL, "pidring_open: parked is %u, more than %d", options->parked,
+		               MOST_PARKED);
+	if (options->parked_low > options->parked)
+		return explain(-EINVAL, "pidring_open: parked_low is %u, but parked is %u",
+		               options->parked_low, options->parked);
+	if (options->preload_argument && !options->preload)
+		return explain(-EINVAL, "pidring_open: preload_argument is set, but preload is not");
+	return 0;
+}
 
 int engine_options_read(struct pidring_engine_options *ret_options,
                         const struct pidring_engine_options *given)
@@ -64,7 +81,7 @@ int engine_options_read(struct pidring_engine_options *ret_options,
 	if ((int)ret_options->backend < PIDRING_BACKEND_AUTOMATIC ||
 	    ret_options->backend > PIDRING_BACKEND_EPOLL)
 		return explain(-EINVAL, "pidring_open: there is no backend %d", (int)ret_options->backend);
-	return 0;
+	return check_forkserver(ret_options);
 }
 
 static int check_steps(const struct pidring_stop_step *steps, size_t count, const char *name)
@@ -153,6 +170,36 @@ static int check_target(const struct pidring_options *options)
 	if (options->argument && !options->target)
 		return explain(-EINVAL, "argument is set, but there is no target function that would get it");
 	return check_strings(options->argv, "argv");
+}
+
+static int check_argument(const struct pidring_options *options)
+{
+	if (options->argument_length > 0 && !options->argument)
+		return explain(-EINVAL, "argument_length is %zu, but argument is NULL",
+		               options->argument_length);
+	if (options->argument_length > PIDRING_ARGUMENT_MAX)
+		return explain(-E2BIG, "argument_length is %zu, which is more than %d",
+		               options->argument_length, PIDRING_ARGUMENT_MAX);
+	if (options->start_method == PIDRING_FORKSERVER && options->argument && options->argument_length == 0)
+		return explain(-EINVAL, "argument is a pointer, which means nothing to a child of a "
+		                        "forkserver: set argument_length");
+	return 0;
+}
+
+static int check_start_method(const struct pidring_options *options)
+{
+	enum pidring_start_method method = options->start_method;
+
+	if ((int)method < PIDRING_START_DEFAULT || method > PIDRING_FORKSERVER)
+		return explain(-EINVAL, "there is no start_method %d", (int)method);
+	if (method == PIDRING_FORK && options->argv)
+		return explain(-EINVAL, "start_method is PIDRING_FORK, but argv is set: a program is started "
+		                        "by PIDRING_EXEC or PIDRING_FORKSERVER");
+	if (method == PIDRING_EXEC && !options->argv)
+		return explain(-EINVAL, "start_method is PIDRING_EXEC, but argv is not set");
+	if (method == PIDRING_FORKSERVER && options->libc_fork)
+		return explain(-EINVAL, "libc_fork is set, but start_method is PIDRING_FORKSERVER");
+	return 0;
 }
 
 /* An option of one kind of target means nothing to the other; silence would hide a mistake. */
@@ -258,6 +305,10 @@ int options_check(const struct pidring_options *options)
 {
 	int r = check_target(options);
 
+	if (r == 0)
+		r = check_argument(options);
+	if (r == 0)
+		r = check_start_method(options);
 	if (r == 0)
 		r = check_kind(options);
 	if (r == 0)

@@ -16,9 +16,11 @@ struct stream_setting {
 
 /* A process's own copy of what its options say of the start. */
 struct settings {
+	enum pidring_start_method start_method; /* no longer DEFAULT */
 	int (*target)(void *argument);
-	void *argument;
-	char *program; /* NULL: the target is a function, or nothing */
+	void *argument;         /* with argument_length: our copy */
+	size_t argument_length; /* 0: it is handed on as it is */
+	char *program;          /* NULL: the target is a function, or nothing */
 	char **argv;
 	char **environment;       /* NULL: the caller's */
 	char **extra_environment; /* NULL: none */

@@ -85,10 +85,30 @@ static bool copy_passed(struct settings *settings, const struct pidring_options 
 	return options->descriptor_count == 0 || settings->descriptors;
 }
 
+/* A zero follows. */
+static bool copy_argument(struct settings *settings, const struct pidring_options *options)
+{
+	settings->argument_length = options->argument_length;
+	if (options->argument_length == 0)
+		return true;
+	settings->argument = calloc(1, options->argument_length + 1);
+	if (settings->argument)
+		memcpy(settings->argument, options->argument, options->argument_length);
+	return settings->argument;
+}
+
+static enum pidring_start_method start_method_of(const struct pidring_options *options)
+{
+	if (options->start_method != PIDRING_START_DEFAULT)
+		return options->start_method;
+	return options->argv ? PIDRING_EXEC : PIDRING_FORK;
+}
+
 /* What is no pointer to copy. */
 static struct settings plain_settings(const struct pidring_options *options)
 {
 	return (struct settings){
+		.start_method = start_method_of(options),
 		.target = options->target,
 		.argument = options->argument,
 		.terminal_rows = options->terminal_rows ? options->terminal_rows : 24,
@@ -98,7 +118,9 @@ static struct settings plain_settings(const struct pidring_options *options)
 		.asynchronous = options->asynchronous,
 		.libc_fork = options->libc_fork,
 		.keep_descriptors = options->keep_descriptors,
-		.close_descriptors = options->close_descriptors,
+		/* Whether a server or this process bears it. */
+		.close_descriptors = options->close_descriptors ||
+		                     (!options->argv && options->start_method == PIDRING_FORKSERVER),
 		.keep_signals = options->keep_signals,
 		.new_session = options->new_session,
 		.new_group = options->new_group,
@@ -121,7 +143,7 @@ int settings_new(struct settings **ret_settings, const struct pidring_options *o
 	if (!settings)
 		return explain(-ENOMEM, "no memory for the options of a process");
 	*settings = plain_settings(options);
-	bool copied = copy_string_option(&settings->program, program) &&
+	bool copied = copy_argument(settings, options) && copy_string_option(&settings->program, program) &&
 	              copy_string_option(&settings->working_directory, options->working_directory) &&
 	              copy_strings_option(&settings->argv, options->argv) &&
 	              copy_strings_option(&settings->environment, options->environment) &&
@@ -164,6 +186,8 @@ void settings_free(struct settings *settings)
 {
 	if (!settings)
 		return;
+	if (settings->argument_length > 0)
+		free(settings->argument);
 	free(settings->program);
 	free(settings->working_directory);
 	free(settings->argv);

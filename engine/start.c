@@ -46,6 +46,7 @@ static const char *const step_names[] = {
 	[PIDRING_STEP_EXEC] = "exec",
 	[PIDRING_STEP_INTERPRETER] = "interpreter",
 	[PIDRING_STEP_TERMINAL] = "terminal",
+	[PIDRING_STEP_FORKSERVER] = "forkserver",
 };
 
 const char *pidring_step_name(enum pidring_step step)

@@ -140,6 +140,8 @@ enum pidring_birth {
 	PIDRING_BIRTH_FORK_EXEC = 3,   /* program: libc's fork(), pidfd_open, exec */
 	PIDRING_BIRTH_CLONE = 4,       /* function: clone3, repaired to be a fork */
 	PIDRING_BIRTH_FORK = 5,        /* function: libc's fork(), held at a gate until its pidfd is open */
+	PIDRING_BIRTH_FORKSERVER = 6,  /* both: cloned by a forkserver for this start */
+	PIDRING_BIRTH_PARKED = 7,      /* both: cloned by a forkserver ahead of the start, and woken by it */
 };
 
 struct pidring_engine_options {
@@ -157,6 +159,27 @@ struct pidring_engine_options {
 	/* How many bytes of output of all its processes the engine may hold at a time, at least 128 KiB. What it
 	 * has no room for stays in the pipes. 0: 4 MiB. */
 	size_t output_memory;
+
+	/* The forkserver, for processes with `start_method = PIDRING_FORKSERVER`: a small copy of this process, made
+	 * once, that clones children which are this process's own. true: pidring_open starts it; otherwise the first
+	 * start that needs it does. The earlier, the better: its children are copies of what this process was then, so
+	 * they cost what it cost then, and it can only be made while there is one thread (see PIDRING_FORKSERVER).
+	 */
+	bool forkserver;
+	/* How many servers there may be: another one is made when all are busy with starts of other threads, or of one
+	 * pidring_start_many. 0: as many as this process has processors, at most 8. At most 64. */
+	unsigned servers;
+	/* So many children are cloned ahead and wait, asleep, for a start: it takes one if there is one, and never
+	 * waits for one. Implies `forkserver`. 0: none. At most 4,096. Each is a process of this user, takes a
+	 * descriptor here, and some 100 KiB of the kernel's memory. */
+	unsigned parked;
+	/* When fewer than this are left, the servers clone up to `parked` again. 0: half of it. */
+	unsigned parked_low;
+	/* Called once in the first server before it serves: what it makes (tables, loaded libraries, memory) is there in
+	 * all children. It shares this process's descriptors and working directory, runs with all signals blocked,
+	 * and must not start threads. */
+	void (*preload)(void *argument);
+	void *preload_argument;
 };
 
 /*
@@ -166,7 +189,10 @@ struct pidring_engine_options {
  * high number. All are close-on-exec.
  *
  *   -EINVAL   ret_engine is NULL; options->size (see Conventions) or options->backend is wrong;
- *             options->output_memory is less than 128 KiB or more than 1 GiB; PIDRING_BACKEND is neither "uring" nor "epoll", or PIDRING_CLONE neither "vfork" nor "fork"
+ *             options->output_memory is less than 128 KiB or more than 1 GiB; options->servers, ->parked or
+ *             ->parked_low is too large; preload_argument without preload; PIDRING_BACKEND is neither "uring" nor
+ *             "epoll", or PIDRING_CLONE neither "vfork" nor "fork"
+ *   -EPIPE    the forkserver has ended in its preload function
  *   -ENOSYS   the kernel has no pidfds (before Linux 5.4), or io_uring was insisted on and is not there
  *             (or lacks what Linux 6.1 brought)
  *   -EPERM    io_uring was insisted on and is forbidden here
@@ -179,7 +205,7 @@ PIDRING_PUBLIC int pidring_open(struct pidring **ret_engine, const struct pidrin
  * Closes the engine and releases it. Its processes are not touched: they run on, their objects can still be
  * joined, signalled, asked and freed; only their events are gone, their pipes are closed, deadlines and stops
  * under way are forgotten, and one that was not started yet can no longer be started. NULL is allowed. Not to be called while another thread uses the engine, but for pidring_wait,
- * which makes it fail. (With io_uring, the kernel's tidying up may interrupt one system call of the thread
+ * which makes it fail. Its forkservers and parked children are ended and reaped. (With io_uring, the kernel's tidying up may interrupt one system call of the thread
  * that made the ring, now or when another thread takes over waiting; all restart by themselves but the few
  * that never do, such as epoll_wait(2), which fails with EINTR.)
  *
@@ -295,6 +321,11 @@ struct pidring_features {
 	bool silent_write; /* RWF_NOSIGNAL (Linux 6.18); else SIGPIPE is held back and taken around a write */
 	bool group_signal; /* PIDFD_SIGNAL_PROCESS_GROUP (Linux 6.9); else a group is signalled by number */
 	bool stop_wait; /* the ring waits for stops and continues (Linux 6.7); else they are looked for by timer */
+	/* How PIDRING_FORKSERVER starts a function: FORKSERVER, or what is used instead, because clone3 is not there, a
+	 * server's clones are refused, or there are threads and no server yet: CLONE or FORK. */
+	enum pidring_birth forkserver_birth;
+	unsigned servers; /* that run now */
+	unsigned parked;  /* children that wait now */
 };
 
 /*
@@ -314,6 +345,10 @@ struct pidring_statistics {
 	                              were in use: each piece of output takes one of 64 KiB, however short */
 	uint64_t input_bytes;      /* written to pipes and terminals */
 	uint64_t input_writes;     /* by so many system calls */
+	uint64_t server_starts;    /* starts of processes through a forkserver, parked or not */
+	uint64_t parked_starts;    /* of these, by a child that was parked */
+	uint64_t parked_misses;    /* starts that found none, in an engine that parks */
+	uint64_t servers_made;     /* more than run: some have died and were replaced */
 };
 
 /*
@@ -324,12 +359,19 @@ struct pidring_statistics {
 PIDRING_PUBLIC int pidring_statistics(struct pidring *engine, struct pidring_statistics *ret_statistics);
 
 /*
+ * Ends the engine's forkservers and parked children; the next start that needs a server makes one, as this process is
+ * then (see PIDRING_FORKSERVER for what it knows). Children that were started are not touched. 0 also if there is
+ * none.
+ */
+PIDRING_PUBLIC int pidring_restart_forkserver(struct pidring *engine);
+
+/*
  * 3. Options of a process
  * =======================
  *
  * A process has a target: a function, a program, or nothing (then the child runs only the hooks and the exit
- * function and ends with 0). Everything is copied by pidring_process_new, but for `argument` and `user_data`,
- * which are handed on as they are.
+ * function and ends with 0). Everything is copied by pidring_process_new, but for `argument` without a
+ * length and `user_data`, which are handed on as they are (`user_data` is NULL in the child of a forkserver).
  */
 
 /* Where one of the three standard streams of the child goes. */
@@ -372,6 +414,40 @@ struct pidring_descriptor {
 	int target; /* in the child, at least 3; 0: the same number */
 };
 
+/*
+ * How the child comes to be.
+ *
+ * FORKSERVER, for functions: the child is a copy not of this process as it is, but as it was when the server was made,
+ * so its cost does not grow with this process's memory, mappings, descriptors or threads. It is this process's own
+ * child all the same. What it has from now: name, identity, auth key, daemon flag, exit grace, streams, descriptors,
+ * working directory, umask, root, process group, the thread's signal mask, and the argument as bytes. What it has from
+ * then: memory, environment, signal handlers, hooks (or as the preload function left them), scheduling, resource limits,
+ * namespaces, control group. When user, groups, capabilities or session have changed since, the server is made anew; for
+ * the rest there is pidring_restart_forkserver. Above 2 it has only what `descriptors` names. It sends no SIGCHLD at its
+ * end, and only waitid(2) with __WALL finds it, which is pidring's business; so nobody else takes its exit code.
+ *
+ * A server can only be made while this process has one thread (libc's locks could be held by others), and not where a
+ * sandbox forbids clone3 or this process's children are in a new PID namespace. Otherwise functions are started as by
+ * FORK, with `close_descriptors`, and programs as by EXEC; pidring_features and pidring_process_birth say so. Servers
+ * that were made go on serving whatever threads come later, and are replaced by one of their own children when they die.
+ *
+ * FORKSERVER, for programs: a parked child becomes the program, so start costs the caller a wake-up. An asynchronous
+ * start that finds none parked goes as by EXEC: it never waits for a server.
+ *
+ * A server shares the descriptors, the working directory and the root of this process. It ends with it, whichever way
+ * that ends; but after an execve(2) of this process it stays until that program ends: close the engine before. While a
+ * server runs, setns(2) into a mount or user namespace fails with EINVAL, as it does with threads.
+ */
+enum pidring_start_method {
+	PIDRING_START_DEFAULT = 0, /* EXEC for a program, FORK for a function */
+	PIDRING_FORK = 1,          /* a function, in a copy of this process as it is now */
+	PIDRING_EXEC = 2,          /* a program, created by this process */
+	PIDRING_FORKSERVER = 3,    /* either, by a server */
+};
+
+/* The most bytes of an argument. */
+#define PIDRING_ARGUMENT_MAX (512 * 1024)
+
 /* One step of stopping a process. */
 struct pidring_stop_step {
 	int signal_number; /* 0: none, only the wait */
@@ -383,9 +459,13 @@ struct pidring_options {
 
 	/* --- the target: one of the two --- */
 
-	/* A function: its result is the exit code (its low byte). It runs in a fork of the caller. */
+	/* A function: its result is the exit code (its low byte). It runs in a fork of the caller, or of a server. */
 	int (*target)(void *argument);
+	/* What it gets. With argument_length, that many bytes are copied by pidring_process_new, and the function gets
+	 * a copy of its own, followed by a zero and aligned for any type; pidring_argument_length() is their number
+	 * there. Without, the pointer itself: not for PIDRING_FORKSERVER, where it would mean nothing. */
 	void *argument;
+	size_t argument_length;
 
 	/* A program: its arguments, the first of them its name; ended by NULL (what main got is passed on as
 	 * (const char *const *)(argv + 1)). A name without a slash is
@@ -403,6 +483,8 @@ struct pidring_options {
 	void *user_data;       /* comes back in events */
 
 	/* --- how it starts --- */
+
+	enum pidring_start_method start_method;
 
 	/* Program: start returns as soon as the child exists; whether the program could be run is told by
 	 * PIDRING_STARTED or PIDRING_START_FAILED. What is known before (a name that is not in PATH, a
@@ -489,7 +571,8 @@ struct pidring_options {
  *             stream, daemon flag, signal, umask, environment entry or descriptor number that cannot be used
  *   -EBADF    a stream goes to a descriptor that is not open, or such a one is to be passed
  *   -ENOMEM   no memory
- *   -E2BIG    one string of argv or of the environment is larger than the kernel takes (128 KiB)
+ *   -E2BIG    one string of argv or of the environment is larger than the kernel takes (128 KiB), or the argument
+ *             is longer than PIDRING_ARGUMENT_MAX
  */
 PIDRING_PUBLIC int pidring_process_new(struct pidring_process **ret_process, struct pidring *engine,
                                        const struct pidring_options *options);
@@ -520,6 +603,8 @@ PIDRING_PUBLIC int pidring_process_new(struct pidring_process **ret_process, str
  *   -ENOEXEC    the program is in no format that the kernel knows
  *   -E2BIG      arguments and environment are too large
  *   -EBADF      a stream's descriptor has been closed since
+ *   -ENXIO      PIDRING_FORKSERVER: the target was loaded after the server was made, which does not know it
+ *   -EPIPE      PIDRING_FORKSERVER: the server has ended in its preload function
  *   -EAGAIN, -ENOMEM, -EMFILE, -ENFILE    the limits of processes, memory, descriptors
  *   others      as execve(2), chdir(2), open(2), clone3(2) give them, with the step from pidring_process_failure
  */
@@ -554,6 +639,7 @@ enum pidring_step {
 	PIDRING_STEP_EXEC = 13,             /* execve */
 	PIDRING_STEP_INTERPRETER = 14, /* execve: the file is there, its interpreter (#! or ELF) is not */
 	PIDRING_STEP_TERMINAL = 15,    /* taking the controlling terminal */
+	PIDRING_STEP_FORKSERVER = 16,  /* the server does not know the target, or cannot be made */
 };
 
 struct pidring_failure {
@@ -1000,6 +1086,9 @@ PIDRING_PUBLIC int pidring_process_set_user_data(struct pidring_process *process
 /* The object of this process: always the same, never NULL, never to be freed. In a function target it is the
  * object that was started. */
 PIDRING_PUBLIC struct pidring_process *pidring_current_process(void);
+
+/* In a function target with an argument that was copied: how many bytes it has. 0 elsewhere. */
+PIDRING_PUBLIC size_t pidring_argument_length(void);
 
 /* The object of the process that started this one through the library (as a function target); NULL in a main
  * process and in plain forks of it. Name and pid are those recorded at construction; is_alive and join watch
