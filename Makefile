@@ -49,7 +49,10 @@ SHARED := $(BUILD)/libpidring.so.$(VERSION)
 TOOLS := $(BUILD)/pidring-run
 TOOL_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/run_*.c))
 
-SCENARIO_RUNNER := tests/scenario/main.c tests/scenario/helpers.c
+SCENARIO_RUNNER := tests/scenario/main.c tests/scenario/helpers.c tests/scenario/start_method.c
+# What tests/scenario/start_method.c stands before, in the scenarios and in the library itself.
+VARIED_CALLS := pidring_open pidring_close pidring_process_new pidring_process_start pidring_start_many
+VARIED := $(VARIED_CALLS:%=-Wl,--wrap=%)
 SCENARIOS := $(BUILD)/tests/scenarios
 LOOPS := $(BUILD)/tests/loops
 DRIVER := $(BUILD)/tests/driver
@@ -148,10 +151,10 @@ $(BUILD)/pidring-run: $(BUILD)/tools/pidring-run.o $(TOOL_OBJECTS) $(STATIC)
 	$(CC) $(SANITIZE) -Wl,-z,now $(LDFLAGS) -o $@ $^ $(URING_STATIC) -lpthread
 
 $(SCENARIOS): $(SCENARIO_OBJECTS) $(STATIC)
-	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(URING_STATIC) -lpthread
+	$(CC) $(SANITIZE) $(VARIED) $(LDFLAGS) -o $@ $^ $(URING_STATIC) -lpthread
 
 $(LOOPS): $(LOOP_OBJECTS) $(STATIC)
-	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(URING_STATIC) $(shell $(PKG_CONFIG) --libs libuv glib-2.0) -lpthread
+	$(CC) $(SANITIZE) $(VARIED) $(LDFLAGS) -o $@ $^ $(URING_STATIC) $(shell $(PKG_CONFIG) --libs libuv glib-2.0) -lpthread
 
 $(DRIVER): tests/driver.c
 	@mkdir -p $(@D)

@@ -271,6 +271,8 @@ int wait_for_latch(void *latch)
 void open_pipe(int ends[2])
 {
 	check_int(pipe2(ends, O_CLOEXEC), 0);
+	start_method_passes(ends[0]);
+	start_method_passes(ends[1]);
 }
 
 struct latch latch_open(void)

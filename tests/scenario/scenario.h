@@ -158,9 +158,17 @@ void latch_release(struct latch *latch);
 void latch_wait(struct latch *latch);
 void latch_close(struct latch *latch);
 
+/* --- start methods: see start_method.c --- */
+
+/* Functions that are started from now on have this descriptor, also if they come from a server. open_pipe and latch_open see to
+ * it. */
+void start_method_passes(int descriptor);
+/* True if the scenario runs by another start method than the default. */
+bool start_method_is_varied(void);
+
 /* --- pipes and text --- */
 
-/* Both ends close-on-exec. */
+/* Both ends close-on-exec. Functions inherit them. */
 void open_pipe(int ends[2]);
 /* Reads up to the end; the text is in a static buffer of 64 KiB. */
 const char *read_all(int descriptor);
