@@ -125,7 +125,7 @@ static void pass_descriptors(struct pidring_options *options, struct pidring_des
 		if (is_still_open(&known_descriptors[i]) && !is_target(options, known_descriptors[i].number))
 			passed[count++] =
 				(struct pidring_descriptor){ .source = known_descriptors[i].number };
-	options->descriptors = passed;
+	options->descriptors = count > 0 ? passed : NULL;
 	options->descriptor_count = count;
 }
 
