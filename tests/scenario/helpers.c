@@ -393,17 +393,67 @@ int run_subprogram(const char *name, const char *argument, const char **ret_outp
 
 /* --- what the kernel says --- */
 
+/* Of the process that the pidfd is of; 0: it is no pidfd, or its process was reaped. */
+static pid_t pid_of_pidfd(int descriptor)
+{
+	char path[64], line[128];
+	int pid = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", descriptor);
+	file = fopen(path, "re");
+	if (file == NULL)
+		return 0;
+	while (pid == 0 && fgets(line, sizeof(line), file) != NULL)
+		if (sscanf(line, "Pid: %d", &pid) != 1)
+			pid = 0;
+	fclose(file);
+	return pid > 0 ? pid : 0;
+}
+
+const char *command_of(pid_t pid)
+{
+	static char name[64];
+	char path[64];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	name[0] = '\0';
+	file = fopen(path, "re");
+	if (file == NULL)
+		return name;
+	if (fgets(name, sizeof(name), file) == NULL)
+		name[0] = '\0';
+	fclose(file);
+	name[strcspn(name, "\n")] = '\0';
+	return name;
+}
+
+bool is_servant(pid_t pid)
+{
+	const char *name = command_of(pid);
+
+	return strcmp(name, "pidring-server") == 0 || strcmp(name, "pidring-parked") == 0;
+}
+
 int count_descriptors(void)
 {
 	DIR *directory = opendir("/proc/self/fd");
 	int count = 0;
 
 	check(directory != NULL);
-	for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory))
-		if (entry->d_name[0] != '.')
+	for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
+		int descriptor = atoi(entry->d_name);
+		pid_t pid;
+
+		if (entry->d_name[0] == '.' || descriptor == dirfd(directory))
+			continue;
+		pid = start_method_is_varied() ? pid_of_pidfd(descriptor) : 0;
+		if (pid == 0 || !is_servant(pid))
 			count++;
+	}
 	closedir(directory);
-	return count - 1; /* the directory's own */
+	return count;
 }
 
 bool descriptor_is_open(int descriptor)

@@ -254,7 +254,7 @@ static void check_reaped(pid_t pid)
 {
 	siginfo_t information = { 0 };
 
-	check(waitid(P_PID, (id_t)pid, &information, WEXITED | WNOHANG | WNOWAIT) < 0);
+	check(waitid(P_PID, (id_t)pid, &information, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0);
 	check_int(errno, ECHILD);
 }
 
@@ -351,7 +351,7 @@ SCENARIO(hygiene, no_detached_zombies)
 
 		pidring_process_free(process);
 		latch_release(&latch);
-		waitid(P_PID, (id_t)pid, &information, WEXITED | WNOWAIT);
+		waitid(P_PID, (id_t)pid, &information, WEXITED | WNOWAIT | __WALL);
 		if (way == 0)
 			check_int(finish(start_function(engine, return_zero, NULL)), 0);
 		else if (way == 1)
@@ -572,7 +572,7 @@ static void detach_cycle(struct pidring *engine)
 	close(ends[1]);
 	check_text(read_all(ends[0]), "");
 	close(ends[0]);
-	while (waitid(P_ALL, 0, &(siginfo_t){ 0 }, WEXITED | WNOWAIT) == 0)
+	while (waitid(P_ALL, 0, &(siginfo_t){ 0 }, WEXITED | WNOWAIT | __WALL) == 0)
 		pidring_active_children(NULL, 0);
 }
 
@@ -631,14 +631,14 @@ SCENARIO(hygiene, children_of_the_host)
 	check(own >= 0);
 	if (own == 0)
 		_exit(42);
-	check_int(waitid(P_PID, (id_t)own, &(siginfo_t){ 0 }, WEXITED | WNOWAIT), 0);
+	check_int(waitid(P_PID, (id_t)own, &(siginfo_t){ 0 }, WEXITED | WNOWAIT | __WALL), 0);
 	check_int(finish(start_function(engine, return_zero, NULL)), 0);
 	check_int(finish(start_program(engine, "true", NULL)), 0);
 	check_int(pidring_active_children(NULL, 0), 0);
 	check_int(pidring_wait(engine, &event, 1, 0), 0);
 	check_int(pidring_join_all(NULL, 0, 0), 0);
 	close_engine(engine);
-	check_int(waitpid(own, &status, WNOHANG), own);
+	check_int(waitpid(own, &status, WNOHANG | __WALL), own);
 	check_int(WEXITSTATUS(status), 42);
 }
 

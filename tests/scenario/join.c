@@ -251,7 +251,7 @@ static void wait_for_stop(pid_t pid)
 {
 	siginfo_t information;
 
-	check_int(waitid(P_PID, (id_t)pid, &information, WSTOPPED), 0);
+	check_int(waitid(P_PID, (id_t)pid, &information, WSTOPPED | __WALL), 0);
 }
 
 /* A stopped child has not ended. */

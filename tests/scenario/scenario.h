@@ -187,7 +187,12 @@ int run_subprogram(const char *name, const char *argument, const char **ret_outp
 
 /* --- what the kernel says --- */
 
+/* By another start method without the pidfds of servers and of parked children, which come and go. */
 int count_descriptors(void);
+/* The process's name, in a buffer that the next call overwrites; "" if there is none. */
+const char *command_of(pid_t pid);
+/* A forkserver, or a child that is parked. */
+bool is_servant(pid_t pid);
 bool descriptor_is_open(int descriptor);
 /* The letter of /proc/PID/stat: 'R', 'S', 'T', 'Z', ...; 0 if there is no such process. */
 char process_state(pid_t pid);

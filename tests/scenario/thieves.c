@@ -95,7 +95,7 @@ static void steal(struct pidring_process *process)
 {
 	pid_t pid = pidring_process_pid(process);
 
-	check_int(waitpid(pid, NULL, 0), pid);
+	check_int(waitpid(pid, NULL, __WALL), pid);
 }
 
 static void check_stolen(struct pidring *engine, struct pidring_process *process, int expected)
@@ -229,7 +229,7 @@ SCENARIO(thieves, looking_is_no_theft)
 	struct pidring_process *process = start_function(engine, return_argument, &code);
 	siginfo_t information = { 0 };
 
-	check_int(waitid(P_PID, (id_t)pidring_process_pid(process), &information, WEXITED | WNOWAIT), 0);
+	check_int(waitid(P_PID, (id_t)pidring_process_pid(process), &information, WEXITED | WNOWAIT | __WALL), 0);
 	check_int(join_code(process), 11);
 	check_int(pidring_process_exit_record(process, &record), 0);
 	check_int(record.reaper, PIDRING_REAPED_HERE);
@@ -248,7 +248,7 @@ SCENARIO(thieves, detached_child_is_stolen)
 
 	pidring_process_free(process);
 	check_int(kill(pid, SIGKILL), 0);
-	check_int(waitpid(pid, NULL, 0), pid);
+	check_int(waitpid(pid, NULL, __WALL), pid);
 	check_int(pidring_active_children(NULL, 0), 0);
 	check_int(pidring_wait(engine, &event, 1, 0), 0);
 	close_engine(engine);
@@ -429,7 +429,7 @@ static void reap_all(int signal_number)
 	int saved = errno;
 
 	(void)signal_number;
-	while (waitpid(-1, NULL, WNOHANG) > 0)
+	while (waitpid(-1, NULL, WNOHANG | __WALL) > 0)
 		atomic_fetch_add(&handler_reaped, 1);
 	errno = saved;
 }
@@ -496,7 +496,7 @@ static void *steal_for_ever(void *argument)
 	struct thief *thief = argument;
 
 	while (!atomic_load(&thief->stop)) {
-		if (waitpid(-1, NULL, 0) > 0)
+		if (waitpid(-1, NULL, __WALL) > 0)
 			atomic_fetch_add(&thief->stolen, 1);
 		else
 			sched_yield();
@@ -562,7 +562,7 @@ SCENARIO(thieves, stolen_under_a_join)
 		while (atomic_load(&joiner.thread_id) == 0)
 			sched_yield();
 		latch_release(&latch);
-		got = waitpid(pid, NULL, 0);
+		got = waitpid(pid, NULL, __WALL);
 		check(got == pid || (got < 0 && errno == ECHILD));
 		check_int(pthread_join(thread, NULL), 0);
 		check_int(joiner.result, 0);

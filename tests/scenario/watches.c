@@ -387,7 +387,7 @@ SCENARIO(watches, detached_child_has_no_event)
 	pidring_process_free(detached);
 	check_int(pidring_outstanding(engine), 0);
 	latch_release(&latch);
-	check_int(waitid(P_PID, (id_t)pid, &information, WEXITED | WNOWAIT), 0);
+	check_int(waitid(P_PID, (id_t)pid, &information, WEXITED | WNOWAIT | __WALL), 0);
 	check_no_event(engine);
 	check_int(pidring_active_children(NULL, 0), 0);
 	check_int(pidring_live_objects(), 0);
@@ -470,7 +470,7 @@ SCENARIO(watches, stopping_is_no_end)
 	siginfo_t information = { 0 };
 
 	check_int(pidring_process_signal(process, SIGSTOP), 0);
-	check_int(waitid(P_PID, (id_t)pidring_process_pid(process), &information, WSTOPPED | WNOWAIT), 0);
+	check_int(waitid(P_PID, (id_t)pidring_process_pid(process), &information, WSTOPPED | WNOWAIT | __WALL), 0);
 	check_no_event(engine);
 	check_int(pidring_process_is_alive(process), 1);
 	check_int(pidring_process_join(process, 0), -ETIMEDOUT);
@@ -993,7 +993,7 @@ SCENARIO(watches, closed_over_detached_children)
 	pidring_process_free(process);
 	close_engine(engine);
 	latch_release(&latch);
-	check_int(waitid(P_PID, (id_t)pid, &information, WEXITED | WNOWAIT), 0);
+	check_int(waitid(P_PID, (id_t)pid, &information, WEXITED | WNOWAIT | __WALL), 0);
 	check_int(pidring_active_children(NULL, 0), 0);
 	check_int(pidring_live_objects(), 0);
 	latch_close(&latch);
