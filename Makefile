@@ -58,7 +58,9 @@ LOOPS := $(BUILD)/tests/loops
 DRIVER := $(BUILD)/tests/driver
 SCENARIO_OBJECTS := $(patsubst tests/%.c,$(BUILD)/tests/objects/%.o,$(wildcard tests/scenario/*.c))
 LOOP_OBJECTS := $(patsubst tests/%.c,$(BUILD)/tests/objects/%.o,$(wildcard tests/loops/*.c) $(SCENARIO_RUNNER))
-TEST_PROGRAMS := $(SCENARIOS) $(LOOPS)
+# What a scenario loads when its servers have been made.
+LOADED := $(BUILD)/tests/loaded.so
+TEST_PROGRAMS := $(SCENARIOS) $(LOOPS) $(LOADED)
 
 # Without libc, each by itself.
 BENCH_CHILDREN := $(BUILD)/bench/noop $(BUILD)/bench/writer
@@ -153,6 +155,10 @@ $(BUILD)/pidring-run: $(BUILD)/tools/pidring-run.o $(TOOL_OBJECTS) $(STATIC)
 $(SCENARIOS): $(SCENARIO_OBJECTS) $(STATIC)
 	$(CC) $(SANITIZE) $(VARIED) $(LDFLAGS) -o $@ $^ $(URING_STATIC) -lpthread
 
+$(LOADED): tests/loaded/loaded.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -fPIC -shared $(LDFLAGS) -o $@ $<
+
 $(LOOPS): $(LOOP_OBJECTS) $(STATIC)
 	$(CC) $(SANITIZE) $(VARIED) $(LDFLAGS) -o $@ $^ $(URING_STATIC) $(shell $(PKG_CONFIG) --libs libuv glib-2.0) -lpthread
 
@@ -192,16 +198,16 @@ test:
 # these tools.
 asan: packages-check
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' \
-		OPTIMIZE=-O1 $(BUILD)/asan/tests/scenarios $(BUILD)/asan/tests/loops
+		OPTIMIZE=-O1 $(BUILD)/asan/tests/scenarios $(BUILD)/asan/tests/loops $(BUILD)/asan/tests/loaded.so
 	PIDRING_TEST_SMALL=1 sh tests/sanitized.sh $(BUILD)/asan/tests /dev/null
 
 tsan: packages-check
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan SANITIZE=-fsanitize=thread \
-		OPTIMIZE=-O1 $(BUILD)/tsan/tests/scenarios
+		OPTIMIZE=-O1 $(BUILD)/tsan/tests/scenarios $(BUILD)/tsan/tests/loaded.so
 	PIDRING_TEST_SMALL=1 sh tests/sanitized.sh $(BUILD)/tsan/tests tests/tsan.except
 
 valgrind: packages-check
-	@$(MAKE) --no-print-directory $(SCENARIOS)
+	@$(MAKE) --no-print-directory $(SCENARIOS) $(LOADED)
 	PIDRING_TEST_SMALL=1 sh tests/valgrind.sh $(SCENARIOS)
 
 SOURCES = $(ENGINE) $(wildcard tools/*.c tests/*.c tests/*/*.c bench/*.c)

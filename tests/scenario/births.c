@@ -27,14 +27,6 @@ static const char *forced_clone(void)
 	return value == NULL ? "" : value;
 }
 
-static struct pidring_features features_of(struct pidring *engine)
-{
-	struct pidring_features features = { .size = sizeof(features) };
-
-	check_int(pidring_features(engine, &features), 0);
-	return features;
-}
-
 static void *do_nothing(void *argument)
 {
 	return argument;

@@ -121,6 +121,22 @@ void close_engine(struct pidring *engine)
 	check_int(pidring_close(engine), 0);
 }
 
+struct pidring_features features_of(struct pidring *engine)
+{
+	struct pidring_features features = { .size = sizeof(features) };
+
+	check_int(pidring_features(engine, &features), 0);
+	return features;
+}
+
+struct pidring_statistics statistics_of(struct pidring *engine)
+{
+	struct pidring_statistics statistics = { .size = sizeof(statistics) };
+
+	check_int(pidring_statistics(engine, &statistics), 0);
+	return statistics;
+}
+
 struct pidring_process *new_process(struct pidring *engine, struct pidring_options options)
 {
 	struct pidring_process *process = NULL;

@@ -110,6 +110,8 @@ PIDRING_NORETURN void skip(const char *reason);
 struct pidring *open_engine(void);
 /* Closes it, which must work. */
 void close_engine(struct pidring *engine);
+struct pidring_features features_of(struct pidring *engine);
+struct pidring_statistics statistics_of(struct pidring *engine);
 
 /* Constructed, not started; `options` without size. */
 struct pidring_process *new_process(struct pidring *engine, struct pidring_options options);

@@ -148,22 +148,6 @@ struct pidring *open_engine_with(struct pidring_engine_options options)
 	return engine;
 }
 
-struct pidring_features features_of(struct pidring *engine)
-{
-	struct pidring_features features = { .size = sizeof(features) };
-
-	check_int(pidring_features(engine, &features), 0);
-	return features;
-}
-
-struct pidring_statistics statistics_of(struct pidring *engine)
-{
-	struct pidring_statistics statistics = { .size = sizeof(statistics) };
-
-	check_int(pidring_statistics(engine, &statistics), 0);
-	return statistics;
-}
-
 /* --- events --- */
 
 static void take_output(struct child *child, const struct pidring_event *event)

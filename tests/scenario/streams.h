@@ -55,8 +55,6 @@ struct latch begin_latched(struct child *child, struct pidring *engine, struct p
 ssize_t write_input(struct child *child, uint64_t position, size_t length);
 
 struct pidring *open_engine_with(struct pidring_engine_options options);
-struct pidring_features features_of(struct pidring *engine);
-struct pidring_statistics statistics_of(struct pidring *engine);
 
 /* Notes an event, and checks that it may come. */
 void take_event(const struct pidring_event *event);
