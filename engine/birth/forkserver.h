@@ -36,7 +36,7 @@ struct forkserver_callbacks {
 	void (*preload)(void *argument); /* NULL: none */
 	void *preload_argument;
 	/* In a child that will wait: whatever can be done ahead. */
-	void (*park)(void);
+	void (*rehearse)(void);
 	/* Lives a function's child, and never returns. */
 	void (*live)(const struct forkserver_child *child);
 };

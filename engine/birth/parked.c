@@ -9,6 +9,7 @@
 #include "birth/server.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@ enum { EXIT_CANNOT_RUN = 126 };
 
 static const struct server *own_server;
 static struct nursery_box *own_box;
+static struct child_plan own_plan;
 
 /* --- the box --- */
 
@@ -176,10 +178,8 @@ static int copy_plan(struct child_plan *ret_plan, const struct child_plan *plan)
 
 static __attribute__((noreturn)) void become_function(const struct server *server, struct nursery_box *box)
 {
-	static struct child_plan plan;
-
 	if (!is_function_sound(server, box) || stop_waiting(server, box) < 0 ||
-	    copy_plan(&plan, &box->plan) < 0)
+	    copy_plan(&own_plan, &box->plan) < 0)
 		_exit(EXIT_CANNOT_RUN);
 	void *message = malloc(box->message_length + 1);
 	if (!message)
@@ -187,7 +187,7 @@ static __attribute__((noreturn)) void become_function(const struct server *serve
 	memcpy(message, box->room, box->message_length);
 	prctl(PR_SET_NAME, server->name, 0, 0, 0);
 	server->callbacks.live(
-		&(struct forkserver_child){ message, box->message_length, &plan, settle_function });
+		&(struct forkserver_child){ message, box->message_length, &own_plan, settle_function });
 	_exit(EXIT_CANNOT_RUN);
 }
 
@@ -210,12 +210,30 @@ static void watch_parent_again(const struct server *server)
 		_exit(0);
 }
 
+/* The first call of each kind, and the first write to a page, cost page faults: had now, without any effect. */
+static void rehearse(const struct server *server)
+{
+	struct sched_param scheduling;
+	struct sigaction action;
+
+	sys_signal_mask(NULL, &(sys_signal_set){ 0 });
+	sigaction(NURSERY_PARENT_SIGNAL, NULL, &action);
+	sched_getparam(0, &scheduling);
+	sched_setscheduler(0, sched_getscheduler(0), &scheduling);
+	setpgid(0, getpgrp());
+	unshare(0);
+	munmap(NULL, 0);
+	sys_futex_wake((const uint32_t *)&own_box->go);
+	explicit_bzero(&own_plan, sizeof own_plan);
+	server->callbacks.rehearse();
+}
+
 static void await_task(const struct server *server, struct nursery_box *box)
 {
 	if (atomic_load(&box->go) != 0)
 		return;
 	prctl(PR_SET_NAME, "pidring-parked", 0, 0, 0);
-	server->callbacks.park();
+	rehearse(server);
 	while (atomic_load(&box->go) == 0)
 		sys_futex_wait((const uint32_t *)&box->go, 0, INT64_MAX);
 }
