@@ -270,19 +270,26 @@ static int open_parent(pid_t pid)
 	return sys_above_streams(eventfd(1, EFD_CLOEXEC));
 }
 
-/* Every first write to a page of a fork is a fault: those of the family, of the heap and of the stack are taken now. */
-void bootstrap_park(void)
+/* Every first write to a page of a fork is a fault, and so is the first call of what lies on another page: they are taken
+ * now, by doing the same with nothing. */
+void bootstrap_rehearse(void)
 {
 	enum { DEPTH = 8 * 1024 };
+	struct child_plan nothing = { .keep_descriptors = true, .terminal = -1, .kept_descriptor = -1 };
 	char depth[DEPTH];
 
-	family_enter();
-	family_leave();
 	explicit_bzero(depth, sizeof depth);
-	void *heap = malloc(DEPTH);
-	if (heap)
-		explicit_bzero(heap, DEPTH);
-	free(heap);
+	for (size_t size = 32; size <= DEPTH; size *= 2) {
+		void *heap = malloc(size);
+		if (heap)
+			explicit_bzero(heap, size);
+		free(heap);
+	}
+	family_enter();
+	process_release_special(process_new_special(PROCESS_PARENT, "", 0, -1));
+	family_leave();
+	child_prepare_function(&nothing);
+	sys_pidfd_open(-1);
 }
 
 void bootstrap_serve(const struct forkserver_child *child)

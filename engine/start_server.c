@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 int start_find_server(struct start *start)
 {
@@ -76,13 +77,13 @@ static int pack_program(struct start *start)
 {
 	struct pidring_process *process = start->process;
 	struct child_plan *plan = process->slot->plan;
-	/* Its own ignored signals are the server's. */
-	sys_signal_set ignored = process->settings->keep_signals ? child_find_ignored() : 0;
 
 	plan->shared_table = true;
 	plan->have_close_range = true;
 	plan->reset_signals = true;
-	return nursery_pack_program(process->box, ignored);
+	/* What it would inherit is what the server ignores. */
+	plan->ignored = process->settings->keep_signals ? child_find_ignored() : 0;
+	return nursery_pack_program(process->box);
 }
 
 static int pack_function(struct start *start)
@@ -102,6 +103,7 @@ static int pack_function(struct start *start)
 
 int start_pack(struct start *start)
 {
+	start->process->slot->plan->join_group = getpgrp();
 	return start_is_program(start->process) ? pack_program(start) : pack_function(start);
 }
 

@@ -102,6 +102,44 @@ static long stage_dispositions(struct child_plan *plan)
 	return 0;
 }
 
+static long stage_ignored(struct child_plan *plan)
+{
+	const struct kernel_signal_action ignore = { .handler = SIG_IGN };
+	long r = 0;
+
+	for (int signal_number = 1; plan->ignored && signal_number <= SYS_SIGNALS && r >= 0; signal_number++)
+		if (plan->ignored >> (signal_number - 1) & 1)
+			r = set_action(signal_number, &ignore);
+	return r;
+}
+
+/* The list first: a word that is owned but in no list would never be settled. */
+void child_own(struct child_ownership ownership)
+{
+	struct child_robust_list *list = ownership.list;
+
+	list->head.list.next = &list->entry;
+	list->entry.next = &list->head.list;
+	list->head.futex_offset = (char *)ownership.word - (char *)&list->entry;
+	list->head.list_op_pending = 0;
+	raw_call2(SYS_set_robust_list, (long)&list->head, (long)sizeof list->head);
+	atomic_store(ownership.word, (uint32_t)raw_call0(SYS_gettid) | FUTEX_WAITERS);
+}
+
+static long stage_ownership(struct child_plan *plan)
+{
+	if (plan->ownership.word)
+		child_own(plan->ownership);
+	return 0;
+}
+
+static long stage_scheduling(struct child_plan *plan)
+{
+	if (plan->set_scheduling)
+		raw_call3(SYS_sched_setscheduler, 0, plan->policy, (long)&plan->scheduling);
+	return 0;
+}
+
 static long stage_session(struct child_plan *plan)
 {
 	return plan->new_session ? raw_call0(SYS_setsid) : 0;
@@ -109,6 +147,9 @@ static long stage_session(struct child_plan *plan)
 
 static long stage_group(struct child_plan *plan)
 {
+	/* Fails if the group has vanished since, with all who were in it. */
+	if (plan->join_group && !plan->new_group && !plan->new_session)
+		raw_call2(SYS_setpgid, 0, plan->join_group);
 	/* A session leader leads its group already, and may not be moved. */
 	return plan->new_group && !plan->new_session ? raw_call2(SYS_setpgid, 0, 0) : 0;
 }
@@ -469,7 +510,10 @@ struct stage {
 };
 
 static const struct stage program_stages[] = {
+	{ PIDRING_STEP_NONE, stage_ownership }, /* cannot fail */
 	{ PIDRING_STEP_SIGNALS, stage_dispositions },
+	{ PIDRING_STEP_SIGNALS, stage_ignored },
+	{ PIDRING_STEP_NONE, stage_scheduling }, /* its failure is no reason */
 	{ PIDRING_STEP_SESSION, stage_session },
 	{ PIDRING_STEP_GROUP, stage_group },
 	{ PIDRING_STEP_NONE, stage_umask }, /* cannot fail */
@@ -485,6 +529,7 @@ static const struct stage program_stages[] = {
 };
 
 static const struct stage function_stages[] = {
+	{ PIDRING_STEP_NONE, stage_scheduling }, /* its failure is no reason */
 	{ PIDRING_STEP_SESSION, stage_session },
 	{ PIDRING_STEP_GROUP, stage_group },
 	{ PIDRING_STEP_NONE, stage_umask }, /* cannot fail */

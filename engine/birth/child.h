@@ -6,6 +6,9 @@
 #include "pidring.h"
 #include "sys/sys.h"
 
+#include <linux/futex.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -18,8 +21,27 @@ struct placement {
 	bool courtesy; /* if it fails, the target stays what it was */
 };
 
+/* A list of one robust futex, as the kernel reads it. */
+struct child_robust_list {
+	struct robust_list_head head;
+	struct robust_list entry;
+};
+
+/* A word that the child owns as one owns a robust futex: the kernel settles and wakes it when the child execs or dies,
+ * whatever it dies of. CLONE_CHILD_CLEARTID does not act in a process that has its memory to itself. */
+struct child_ownership {
+	_Atomic uint32_t *word;
+	struct child_robust_list *list;
+};
+
 struct child_plan {
 	/* Every stage is skipped unless its field asks for it. */
+	struct child_ownership ownership; /* of a server's child */
+	bool set_scheduling;              /* back to what a server had */
+	int policy;
+	struct sched_param scheduling;
+	pid_t join_group;           /* 0: stays in its creator's */
+	sys_signal_set ignored;     /* what is to be ignored although its creator does not */
 	bool reset_signals;         /* dispositions to SIG_DFL; else only handlers, if the clone did not */
 	sys_signal_set reset;       /* those that may need it: all, or what the creator knows to be ignored */
 	bool handlers_cleared;      /* CLONE_CLEAR_SIGHAND did that */
@@ -71,6 +93,7 @@ int child_run_program_clone(void *plan);
  * failed_step set. */
 int child_prepare_function(struct child_plan *plan);
 
+void child_own(struct child_ownership ownership);
 /* Tells of a failure and ends. */
 __attribute__((noreturn)) void child_fail(struct child_plan *plan, enum pidring_step step, int error);
 

@@ -433,7 +433,6 @@ bool forkserver_send(struct forkserver *forkserver, struct nursery_box *box)
 {
 	struct entry *entry = entry_of(forkserver, box);
 
-	box->group = getpgrp();
 	forkserver->counts.starts++;
 	if (entry->pidfd >= 0) {
 		forkserver->counts.parked_starts++;

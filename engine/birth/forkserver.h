@@ -36,7 +36,7 @@ struct forkserver_callbacks {
 	void (*preload)(void *argument); /* NULL: none */
 	void *preload_argument;
 	/* In a child that will wait: whatever can be done ahead. */
-	void (*park)(void);
+	void (*rehearse)(void);
 	/* Lives a function's child, and never returns. */
 	void (*live)(const struct forkserver_child *child);
 };
@@ -79,7 +79,7 @@ struct nursery_box *forkserver_take(struct forkserver *forkserver, bool may_ask)
 /* How its start goes on. */
 struct birth_slot *forkserver_slot(struct forkserver *forkserver, struct nursery_box *box);
 /* Copies into the box what its plan points to. -E2BIG: it has no room. */
-int nursery_pack_program(struct nursery_box *box, sys_signal_set ignored);
+int nursery_pack_program(struct nursery_box *box);
 int nursery_pack_function(struct nursery_box *box, int (*target)(void *), const void *message, size_t length);
 /* Sends the child on its way (false), or asks a server for one (true: its answer is to be awaited). */
 bool forkserver_send(struct forkserver *forkserver, struct nursery_box *box);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What a child must know, copied into its box: a pointer of the application's means nothing there, one into the box does. */
+/*
+ * What a child must know, copied into its box, where a pointer of the application's means nothing, but one into the box
+ * does; and the check of what is found there, as if a stranger had written it.
+ */
 #include "birth/nursery.h"
 
 #include "birth/forkserver.h"
@@ -97,10 +100,10 @@ static int finish(struct nursery_box *box, const struct packing *packing, const 
 
 static struct packing begin(struct nursery_box *box)
 {
-	return (struct packing){ box->room, (unsigned char *)box + NURSERY_BOX_SIZE - 1 };
+	return (struct packing){ box->room, box->room + NURSERY_ROOM - 1 };
 }
 
-int nursery_pack_program(struct nursery_box *box, sys_signal_set ignored)
+int nursery_pack_program(struct nursery_box *box)
 {
 	struct packing packing = begin(box);
 	struct child_plan plan = box->plan;
@@ -112,7 +115,6 @@ int nursery_pack_program(struct nursery_box *box, sys_signal_set ignored)
 	if (!plan.path || !pack_plan(&packing, &plan))
 		return -E2BIG;
 	box->task = TASK_PROGRAM;
-	box->ignored = ignored;
 	box->string_count = count;
 	return finish(box, &packing, &plan);
 }
@@ -128,4 +130,61 @@ int nursery_pack_function(struct nursery_box *box, int (*target)(void *), const 
 	box->target = target;
 	box->message_length = length;
 	return finish(box, &packing, &plan);
+}
+
+/* --- the check --- */
+
+static bool is_inside(const struct nursery_box *box, const void *pointer, size_t size)
+{
+	uintptr_t begin = (uintptr_t)box->room, at = (uintptr_t)pointer;
+
+	return at >= begin && size <= NURSERY_ROOM && at - begin <= NURSERY_ROOM - size;
+}
+
+/* The last byte of what is used is zero, so every string in it ends there at the latest. */
+static bool is_string(const struct nursery_box *box, const void *pointer)
+{
+	return is_inside(box, pointer, 1) && (const unsigned char *)pointer < box->room + box->length;
+}
+
+static bool are_strings(const struct nursery_box *box, char *const *strings, size_t *left)
+{
+	if (!is_inside(box, strings, sizeof *strings))
+		return false;
+	for (; is_inside(box, strings, sizeof *strings); strings++) {
+		if (!*strings)
+			return true;
+		if (*left == 0 || !is_string(box, *strings))
+			return false;
+		--*left;
+	}
+	return false;
+}
+
+static bool is_plan_sound(const struct nursery_box *box)
+{
+	const struct child_plan *plan = &box->plan;
+	size_t count = plan->placement_count;
+
+	if (box->length == 0 || box->length > NURSERY_ROOM || box->room[box->length - 1] != 0)
+		return false;
+	if (count > NURSERY_ROOM / sizeof *plan->placements)
+		return false;
+	if (count > 0 && !is_inside(box, plan->placements, count * sizeof *plan->placements))
+		return false;
+	return !plan->working_directory || is_string(box, plan->working_directory);
+}
+
+bool nursery_has_program(const struct nursery_box *box)
+{
+	const struct child_plan *plan = &box->plan;
+	size_t left = box->string_count;
+
+	return is_plan_sound(box) && is_string(box, plan->path) && are_strings(box, plan->argv, &left) &&
+	       are_strings(box, plan->envp, &left);
+}
+
+bool nursery_has_function(const struct nursery_box *box)
+{
+	return is_plan_sound(box) && box->message_length <= NURSERY_ROOM;
 }

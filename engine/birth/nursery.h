@@ -9,9 +9,8 @@
  *   bell    the application has asked; the server sleeps on it
  *   answer  the server has cloned, or failed; the application may sleep on it
  *   go      the application has filled the box; the child sleeps on it
- *   word    not settled from before the clone until the child no longer needs the box. The child makes
- *           itself its owner as that of a robust futex, so the kernel settles and wakes it at exec and at death,
- *           whatever the child dies of: CLONE_CHILD_CLEARTID does not act in a child that has its memory to itself.
+ *   word    not settled from before the clone until the child no longer needs the box: the child owns it
+ *           (child.h)
  *
  * Each side believes nothing that the other could have spoilt: the server and the child keep in private memory what
  * they know from before the clone, and check the rest against it; the application looks at pidfds before it takes them.
@@ -28,9 +27,10 @@
 
 enum {
 	NURSERY_SERVERS = 64,
-	NURSERY_BOX_SIZE = 1024 * 1024,      /* of address space: only touched pages cost anything */
-	NURSERY_BOX_KEPT = 64 * 1024,        /* what is touched beyond is given back after use */
-	NURSERY_SPARE_BOXES = 96,            /* starts under way, beside those that are parked */
+	NURSERY_BOX_SIZE = 1024 * 1024, /* of address space: only touched pages cost anything */
+	NURSERY_STACK_SIZE = 32 * 1024, /* at its end: for a child that shares the memory of its server */
+	NURSERY_BOX_KEPT = 64 * 1024,   /* what is touched beyond is given back after use */
+	NURSERY_SPARE_BOXES = 96,       /* starts under way, beside those that are parked */
 	NURSERY_PARENT_SIGNAL = SYS_SIGNALS, /* how servers and parked children hear of their parent's end */
 };
 
@@ -38,7 +38,7 @@ enum {
 enum nursery_request {
 	REQUEST_NONE = 0,
 	REQUEST_PARK = 1, /* a child that will wait for its task */
-	REQUEST_NOW = 2,  /* the task is there already; goes before those to be parked */
+	REQUEST_NOW = 2,  /* its task is there already: goes before those to be parked */
 };
 
 enum { NURSERY_REQUEST_BITS = 2 };
@@ -56,16 +56,10 @@ enum nursery_task {
 	TASK_SERVER = 3,
 };
 
-/* A list of one robust futex, as the kernel reads it. */
-struct nursery_robust_list {
-	struct robust_list_head head;
-	struct robust_list entry;
-};
-
 struct nursery_box {
 	struct child_plan plan;
 	_Atomic uint32_t word;
-	struct nursery_robust_list robust;
+	struct child_robust_list robust;
 	_Atomic uint32_t answer;
 	_Atomic uint32_t go;
 	int pid, pidfd; /* written by the kernel, in the clone */
@@ -82,7 +76,7 @@ struct nursery_box {
 	_Alignas(16) unsigned char room[];
 };
 
-#define NURSERY_ROOM ((size_t)NURSERY_BOX_SIZE - sizeof(struct nursery_box))
+#define NURSERY_ROOM ((size_t)NURSERY_BOX_SIZE - NURSERY_STACK_SIZE - sizeof(struct nursery_box))
 
 struct nursery_server {
 	_Atomic uint32_t bell;
@@ -99,6 +93,16 @@ static inline struct nursery_box *nursery_box(struct nursery *nursery, unsigned 
 {
 	return (struct nursery_box *)((char *)nursery + ((size_t)index + 1) * NURSERY_BOX_SIZE);
 }
+
+/* What the child of a box owns. */
+static inline struct child_ownership nursery_ownership(struct nursery_box *box)
+{
+	return (struct child_ownership){ &box->word, &box->robust };
+}
+
+/* Whether what is in the box can be used without harm. */
+bool nursery_has_program(const struct nursery_box *box);
+bool nursery_has_function(const struct nursery_box *box);
 
 static inline size_t nursery_size(unsigned boxes)
 {

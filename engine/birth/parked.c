@@ -9,6 +9,7 @@
 #include "birth/server.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,22 +21,9 @@ enum { EXIT_CANNOT_RUN = 126 };
 
 static const struct server *own_server;
 static struct nursery_box *own_box;
+static struct child_plan own_plan;
 
 /* --- the box --- */
-
-/* The kernel walks this list when the child execs or dies, finds the word with the child's number in it, and wakes
- * whoever waits for it (get_robust_list(2)). */
-static void own(struct nursery_box *box, pid_t thread)
-{
-	struct nursery_robust_list *robust = &box->robust;
-
-	robust->head.list.next = &robust->entry;
-	robust->entry.next = &robust->head.list;
-	robust->head.futex_offset = (char *)&box->word - (char *)&robust->entry;
-	robust->head.list_op_pending = NULL;
-	sys_set_robust_list(&robust->head, sizeof robust->head);
-	atomic_store(&box->word, (uint32_t)thread | FUTEX_WAITERS);
-}
 
 /* The box is the application's again. */
 static void settle(void)
@@ -54,103 +42,26 @@ static void settle_function(void)
 /* --- beginning --- */
 
 /* What it had as one that waits. */
-static int stop_waiting(const struct server *server, const struct nursery_box *box)
+static int stop_waiting(const struct server *server)
 {
-	const struct child_plan *plan = &box->plan;
-
 	sys_signal_mask(&(sys_signal_set){ SYS_ALL_SIGNALS }, NULL);
 	sigaction(NURSERY_PARENT_SIGNAL, &server->parent_action, NULL);
 	prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
-	if (server->policy == SCHED_OTHER)
-		sched_setscheduler(0, server->policy, &server->scheduling);
-	/* Fails if the group has vanished since, with all who were in it. */
-	if (!plan->new_session && !plan->new_group)
-		setpgid(0, box->group);
 	return unshare(CLONE_FS) < 0 ? -errno : 0;
 }
 
-/* --- what a stranger might have written --- */
-
-static bool is_inside(const struct nursery_box *box, const void *pointer, size_t size)
-{
-	uintptr_t begin = (uintptr_t)box->room, at = (uintptr_t)pointer;
-
-	return at >= begin && size <= NURSERY_ROOM && at - begin <= NURSERY_ROOM - size;
-}
-
-/* The last byte of what is used is zero, so every string in it ends there at the latest. */
-static bool is_string(const struct nursery_box *box, const void *pointer)
-{
-	return is_inside(box, pointer, 1) && (const unsigned char *)pointer < box->room + box->length;
-}
-
-static bool are_strings(const struct nursery_box *box, char *const *strings, size_t *left)
-{
-	if (!is_inside(box, strings, sizeof *strings))
-		return false;
-	for (; is_inside(box, strings, sizeof *strings); strings++) {
-		if (!*strings)
-			return true;
-		if (*left == 0 || !is_string(box, *strings))
-			return false;
-		--*left;
-	}
-	return false;
-}
-
-static bool is_plan_sound(const struct nursery_box *box)
-{
-	const struct child_plan *plan = &box->plan;
-	size_t count = plan->placement_count;
-
-	if (box->length == 0 || box->length > NURSERY_ROOM || box->room[box->length - 1] != 0)
-		return false;
-	if (count > NURSERY_ROOM / sizeof *plan->placements)
-		return false;
-	if (count > 0 && !is_inside(box, plan->placements, count * sizeof *plan->placements))
-		return false;
-	return !plan->working_directory || is_string(box, plan->working_directory);
-}
-
-static bool is_program_sound(const struct nursery_box *box)
-{
-	const struct child_plan *plan = &box->plan;
-	size_t left = box->string_count;
-
-	return is_plan_sound(box) && is_string(box, plan->path) && are_strings(box, plan->argv, &left) &&
-	       are_strings(box, plan->envp, &left);
-}
-
-static bool is_function_sound(const struct server *server, const struct nursery_box *box)
-{
-	return is_plan_sound(box) && box->message_length <= NURSERY_ROOM &&
-	       (!box->target || known_functions_have(&server->known, (const void *)(uintptr_t)box->target));
-}
-
 /* --- the tasks --- */
-
-static void ignore_signals(sys_signal_set ignored)
-{
-	struct sigaction action = { .sa_handler = SIG_IGN };
-
-	for (int signal_number = 1; ignored && signal_number <= SYS_SIGNALS; signal_number++)
-		if (ignored >> (signal_number - 1) & 1)
-			sigaction(signal_number, &action, NULL);
-}
 
 static __attribute__((noreturn)) void become_program(const struct server *server, struct nursery_box *box)
 {
 	struct child_plan *plan = &box->plan;
 
-	if (!is_program_sound(box))
+	if (!nursery_has_program(box))
 		child_fail(plan, PIDRING_STEP_FORKSERVER, EPROTO);
-	int r = stop_waiting(server, box);
+	int r = stop_waiting(server);
 	if (r < 0)
 		child_fail(plan, PIDRING_STEP_WORKING_DIRECTORY, -r);
-	ignore_signals(box->ignored);
-	plan->reset = server->handled & ~box->ignored;
-	plan->reset_signals = true;
-	plan->handlers_cleared = false;
+	server_complete_plan(server, plan);
 	child_run_program(plan);
 }
 
@@ -174,20 +85,24 @@ static int copy_plan(struct child_plan *ret_plan, const struct child_plan *plan)
 	return 0;
 }
 
+static bool is_known(const struct server *server, int (*target)(void *))
+{
+	return !target || known_functions_have(&server->known, (const void *)(uintptr_t)target);
+}
+
 static __attribute__((noreturn)) void become_function(const struct server *server, struct nursery_box *box)
 {
-	static struct child_plan plan;
-
-	if (!is_function_sound(server, box) || stop_waiting(server, box) < 0 ||
-	    copy_plan(&plan, &box->plan) < 0)
+	if (!nursery_has_function(box) || !is_known(server, box->target) || stop_waiting(server) < 0 ||
+	    copy_plan(&own_plan, &box->plan) < 0)
 		_exit(EXIT_CANNOT_RUN);
+	server_complete_plan(server, &own_plan);
 	void *message = malloc(box->message_length + 1);
 	if (!message)
 		_exit(EXIT_CANNOT_RUN);
 	memcpy(message, box->room, box->message_length);
 	prctl(PR_SET_NAME, server->name, 0, 0, 0);
 	server->callbacks.live(
-		&(struct forkserver_child){ message, box->message_length, &plan, settle_function });
+		&(struct forkserver_child){ message, box->message_length, &own_plan, settle_function });
 	_exit(EXIT_CANNOT_RUN);
 }
 
@@ -210,12 +125,30 @@ static void watch_parent_again(const struct server *server)
 		_exit(0);
 }
 
+/* The first call of each kind, and the first write to a page, cost page faults: had now, without any effect. */
+static void rehearse(const struct server *server)
+{
+	struct sched_param scheduling;
+	struct sigaction action;
+
+	sys_signal_mask(NULL, &(sys_signal_set){ 0 });
+	sigaction(NURSERY_PARENT_SIGNAL, NULL, &action);
+	sched_getparam(0, &scheduling);
+	sched_setscheduler(0, sched_getscheduler(0), &scheduling);
+	setpgid(0, getpgrp());
+	unshare(0);
+	munmap(NULL, 0);
+	sys_futex_wake((const uint32_t *)&own_box->go);
+	explicit_bzero(&own_plan, sizeof own_plan);
+	server->callbacks.rehearse();
+}
+
 static void await_task(const struct server *server, struct nursery_box *box)
 {
 	if (atomic_load(&box->go) != 0)
 		return;
 	prctl(PR_SET_NAME, "pidring-parked", 0, 0, 0);
-	server->callbacks.park();
+	rehearse(server);
 	while (atomic_load(&box->go) == 0)
 		sys_futex_wait((const uint32_t *)&box->go, 0, INT64_MAX);
 }
@@ -224,7 +157,7 @@ void parked_live(struct server *server, struct nursery_box *box)
 {
 	own_server = server;
 	own_box = box;
-	own(box, *server->thread_id);
+	child_own(nursery_ownership(box));
 	watch_parent_again(server);
 	await_task(server, box);
 	switch (box->task) {

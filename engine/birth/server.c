@@ -52,6 +52,16 @@ static void step_back(struct server *server)
 		sched_setscheduler(0, SCHED_BATCH, &server->scheduling);
 }
 
+void server_complete_plan(const struct server *server, struct child_plan *plan)
+{
+	plan->ownership = (struct child_ownership){ 0 };
+	plan->reset = server->handled & ~plan->ignored;
+	plan->handlers_cleared = false;
+	plan->set_scheduling = server->policy == SCHED_OTHER;
+	plan->policy = server->policy;
+	plan->scheduling = server->scheduling;
+}
+
 /* --- one clone --- */
 
 static void answer(struct nursery_box *box, long error)
@@ -61,17 +71,46 @@ static void answer(struct nursery_box *box, long error)
 		sys_futex_wake((const uint32_t *)&box->answer);
 }
 
-/* The kernel stores pid and pidfd before anything else can happen, a death of the server included: a pid in the box is
- * a child. */
-static void bear(struct server *server, struct nursery_box *box)
+/*
+ * The kernel stores pid and pidfd before anything else can happen, a death of the server included: a pid in the box is
+ * a child.
+ */
+static struct sys_clone_arguments arguments_for(struct nursery_box *box, uint64_t flags)
 {
-	struct sys_clone_arguments arguments = {
-		.flags = CLONE_PARENT | CLONE_FILES | CLONE_FS | CLONE_PIDFD | CLONE_PARENT_SETTID |
-		         CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID,
+	return (struct sys_clone_arguments){
+		.flags = flags | CLONE_PARENT | CLONE_FILES | CLONE_PIDFD | CLONE_PARENT_SETTID,
 		.pidfd = (uint64_t)(uintptr_t)&box->pidfd,
 		.parent_tid = (uint64_t)(uintptr_t)&box->pid,
-		.child_tid = (uint64_t)(uintptr_t)server->thread_id,
 	};
+}
+
+/* A child that will not do anything but become a program needs no memory of its own: as in birth/exec.c, on a stack in
+ * its box. Its word is owned, and not cleared by CLONE_CHILD_CLEARTID, which would fail if the server died before the
+ * exec: the memory would be the child's alone by then. */
+static void bear_program(struct server *server, struct nursery_box *box)
+{
+	struct sys_clone_arguments arguments = arguments_for(box, CLONE_VM | CLONE_CLEAR_SIGHAND);
+
+	if (!nursery_has_program(box)) {
+		answer(box, -EPROTO);
+		return;
+	}
+	server_complete_plan(server, &box->plan);
+	box->plan.ownership = nursery_ownership(box);
+	box->plan.handlers_cleared = true;
+	box->plan.reset = server->ignored & ~box->plan.ignored;
+	arguments.stack = (uint64_t)(uintptr_t)box + NURSERY_BOX_SIZE - NURSERY_STACK_SIZE;
+	arguments.stack_size = NURSERY_STACK_SIZE;
+	long pid = sys_clone3_call(&arguments, child_run_program, &box->plan);
+	answer(box, pid < 0 ? pid : 0);
+}
+
+static void bear(struct server *server, struct nursery_box *box)
+{
+	struct sys_clone_arguments arguments =
+		arguments_for(box, CLONE_FS | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID);
+
+	arguments.child_tid = (uint64_t)(uintptr_t)server->thread_id;
 	long pid = sys_clone3(&arguments);
 
 	if (pid == 0)
@@ -101,11 +140,16 @@ static bool take_request(struct server *server, enum nursery_request request, un
 /* Starts that wait go before children that will. */
 static bool serve_one(struct server *server)
 {
-	unsigned box;
+	unsigned index;
+	bool now = take_request(server, REQUEST_NOW, &index);
 
-	if (!take_request(server, REQUEST_NOW, &box) && !take_request(server, REQUEST_PARK, &box))
+	if (!now && !take_request(server, REQUEST_PARK, &index))
 		return false;
-	bear(server, nursery_box(server->nursery, box));
+	struct nursery_box *box = nursery_box(server->nursery, index);
+	if (now && box->task == TASK_PROGRAM)
+		bear_program(server, box);
+	else
+		bear(server, box);
 	return true;
 }
 
@@ -139,7 +183,13 @@ void server_begin(struct server *server)
 	__fpurge(stderr);
 	if (server->callbacks.preload)
 		server->callbacks.preload(server->callbacks.preload_argument);
-	server->handled = child_find_handled() & ~((sys_signal_set)1 << (NURSERY_PARENT_SIGNAL - 1));
+	const sys_signal_set own = (sys_signal_set)1 << (NURSERY_PARENT_SIGNAL - 1);
+	server->handled = child_find_handled() & ~own;
+	server->ignored = child_find_ignored();
+	if (server->parent_action.sa_handler != SIG_DFL)
+		server->handled |= own;
+	if (server->parent_action.sa_handler == SIG_IGN)
+		server->ignored |= own;
 	step_back(server);
 	server_serve(server);
 }

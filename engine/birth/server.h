@@ -30,10 +30,13 @@ struct server {
 	int policy;
 	char name[16];
 	sys_signal_set handled; /* the signals that are not SIG_DFL */
+	sys_signal_set ignored; /* of these, those that are SIG_IGN */
 };
 
 /* In the clone that is to be the first server, with all signals blocked. */
 __attribute__((noreturn)) void server_begin(struct server *server);
+/* What of a plan only the server knows. */
+void server_complete_plan(const struct server *server, struct child_plan *plan);
 /* From a child: becomes the server with server->index. */
 __attribute__((noreturn)) void server_serve(struct server *server);
 /* In a server's clone: waits for its task, and carries it out. */
