@@ -827,45 +827,6 @@ SCENARIO(births, many_failing_starts)
 /* --- a program whose execve takes as long as the scenario wants --- */
 
 /* A lease on the file makes execve wait until the lease is given back. */
-struct slow_program {
-	char *directory;
-	char path[256];
-	int lease;
-};
-
-static bool copy_file(const char *from, const char *to)
-{
-	char block[65536];
-	int source = open(from, O_RDONLY | O_CLOEXEC);
-	int target = open(to, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
-	ssize_t count;
-
-	check(source >= 0);
-	check(target >= 0);
-	while ((count = read(source, block, sizeof(block))) > 0)
-		check_int(write(target, block, (size_t)count), count);
-	check_int(close(source), 0);
-	check_int(close(target), 0);
-	return count == 0;
-}
-
-static struct slow_program make_slow_program(void)
-{
-	struct slow_program program = { .directory = directory_for_files() };
-
-	check(signal(SIGIO, SIG_IGN) != SIG_ERR); /* the kernel's word that somebody wants the file */
-	strcpy(program.path, file_in(program.directory, "slow"));
-	check(copy_file("/bin/true", program.path));
-	program.lease = open(program.path, O_RDONLY | O_CLOEXEC);
-	check(program.lease >= 0);
-	if (fcntl(program.lease, F_SETLEASE, F_WRLCK) < 0) {
-		unlink(program.path);
-		rmdir(program.directory);
-		skip("files cannot be leased here");
-	}
-	return program;
-}
-
 static void skip_if_suspended(void)
 {
 	struct pidring *engine = open_engine();
@@ -880,18 +841,6 @@ static struct slow_program make_slow_program_unless_suspended(void)
 {
 	skip_if_suspended();
 	return make_slow_program();
-}
-
-static void let_go(struct slow_program *program)
-{
-	check_int(fcntl(program->lease, F_SETLEASE, F_UNLCK), 0);
-	check_int(close(program->lease), 0);
-}
-
-static void remove_slow_program(struct slow_program *program)
-{
-	check_int(unlink(program->path), 0);
-	check_int(rmdir(program->directory), 0);
 }
 
 /* An asynchronous start comes back with a pid while execve has not happened; its events come when it has. */

@@ -7,7 +7,6 @@
 #include <dlfcn.h>
 #include <grp.h>
 #include <linux/capability.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -164,23 +163,6 @@ static int read_letters(void *argument)
 	return 0;
 }
 
-static int file_with(char letter)
-{
-	int descriptor = memfd_create("letter", MFD_CLOEXEC);
-
-	check(descriptor >= 0);
-	check_int(write(descriptor, &letter, 1), 1);
-	return descriptor;
-}
-
-static void place(int number, char letter)
-{
-	int descriptor = file_with(letter);
-
-	check_int(dup3(descriptor, number, O_CLOEXEC), number);
-	close(descriptor);
-}
-
 static void check_passed(struct pidring *engine)
 {
 	/* 100 and 700 are a target, too. */
@@ -192,12 +174,12 @@ static void check_passed(struct pidring *engine)
 	check_int(getrlimit(RLIMIT_NOFILE, &limit), 0);
 	if (limit.rlim_cur < 1024)
 		skip("the limit allows too few descriptors");
-	place(200, 'a');
-	place(201, 'b');
-	place(700, 'c');
-	place(800, 'd');
-	place(100, 'e');
-	place(801, 'f');
+	place_file(200, 'a');
+	place_file(201, 'b');
+	place_file(700, 'c');
+	place_file(800, 'd');
+	place_file(100, 'e');
+	place_file(801, 'f');
 	for (int i = 0; i < 5; i++) {
 		process = start_process(engine, (struct pidring_options){ .target = read_letters,
 		                                                          .argument = (void *)"abcdef",

@@ -506,3 +506,51 @@ int64_t now(void)
 	check_int(clock_gettime(CLOCK_MONOTONIC, &time), 0);
 	return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
 }
+
+/* --- a slow program --- */
+
+static bool copy_file(const char *from, const char *to)
+{
+	char block[65536];
+	int source = open(from, O_RDONLY | O_CLOEXEC);
+	int target = open(to, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+	ssize_t count;
+
+	check(source >= 0);
+	check(target >= 0);
+	while ((count = read(source, block, sizeof(block))) > 0)
+		check_int(write(target, block, (size_t)count), count);
+	check_int(close(source), 0);
+	check_int(close(target), 0);
+	return count == 0;
+}
+
+struct slow_program make_slow_program(void)
+{
+	struct slow_program program = { .directory = "/tmp/pidring-slow-XXXXXX" };
+
+	check(signal(SIGIO, SIG_IGN) != SIG_ERR); /* the kernel's word that somebody wants the file */
+	check(mkdtemp(program.directory) != NULL);
+	snprintf(program.path, sizeof(program.path), "%s/slow", program.directory);
+	check(copy_file("/bin/true", program.path));
+	program.lease = open(program.path, O_RDONLY | O_CLOEXEC);
+	check(program.lease >= 0);
+	if (fcntl(program.lease, F_SETLEASE, F_WRLCK) < 0) {
+		unlink(program.path);
+		rmdir(program.directory);
+		skip("files cannot be leased here");
+	}
+	return program;
+}
+
+void let_go(struct slow_program *program)
+{
+	check_int(fcntl(program->lease, F_SETLEASE, F_UNLCK), 0);
+	check_int(close(program->lease), 0);
+}
+
+void remove_slow_program(struct slow_program *program)
+{
+	check_int(unlink(program->path), 0);
+	check_int(rmdir(program->directory), 0);
+}

@@ -187,6 +187,19 @@ const char *own_path(void);
  * NULL. */
 int run_subprogram(const char *name, const char *argument, const char **ret_output);
 
+/* A copy of /bin/true whose execve waits (at most the time of /proc/sys/fs/lease-break-time) until it is let go: this
+ * process has a lease on it. */
+struct slow_program {
+	char directory[32];
+	char path[64];
+	int lease;
+};
+
+/* Skips where files cannot be leased. */
+struct slow_program make_slow_program(void);
+void let_go(struct slow_program *program);
+void remove_slow_program(struct slow_program *program);
+
 /* --- what the kernel says --- */
 
 /* By another start method without the pidfds of servers and of parked children, which come and go. */

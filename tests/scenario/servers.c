@@ -98,6 +98,16 @@ void *shared_memory(size_t size)
 	return memory;
 }
 
+void place_file(int number, char letter)
+{
+	int descriptor = memfd_create("letter", MFD_CLOEXEC);
+
+	check(descriptor >= 0);
+	check_int(write(descriptor, &letter, 1), 1);
+	check_int(dup3(descriptor, number, O_CLOEXEC), number);
+	close(descriptor);
+}
+
 static size_t find_in(const char *path, const char *name, pid_t *pids, size_t capacity, size_t count)
 {
 	FILE *file = fopen(path, "re");

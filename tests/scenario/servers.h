@@ -45,6 +45,9 @@ void check_still_serves(struct pidring *engine);
 /* Memory that stays shared with children. */
 void *shared_memory(size_t size);
 
+/* A file with this letter in it, under this number; close-on-exec. */
+void place_file(int number, char letter);
+
 /* Children of this process with this name ("pidring-server", "pidring-parked"); how many there are, and up to `capacity` of
  * their pids. Ended ones that nobody has reaped are among them. */
 size_t find_servants(const char *name, pid_t *pids, size_t capacity);
