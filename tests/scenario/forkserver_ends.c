@@ -417,7 +417,10 @@ SUBPROGRAM(forkserver_new_namespace_later)
 	use_engine(engine);
 	if (!unshare_pids())
 		return EXIT_SKIPPED;
-	check_int(finish(start_served(engine, return_zero, NULL, 0)), 0);
+	/* When the first process of the namespace has ended the kernel lets nobody in any more (pid_namespaces(7)): there can be
+	 * only one that comes by a fork. */
+	if (serves(engine))
+		check_int(finish(start_served(engine, return_zero, NULL, 0)), 0);
 	check_int(pidring_restart_forkserver(engine), 0);
 	check_int(finish(start_served(engine, return_zero, NULL, 0)), 0);
 	close_engine(engine);
