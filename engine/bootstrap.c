@@ -5,6 +5,7 @@
 #include "explain.h"
 #include "family.h"
 #include "finalize.h"
+#include "message.h"
 #include "sys/sys.h"
 
 #include <errno.h>
@@ -13,6 +14,7 @@
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/queue.h>
 #include <unistd.h>
 
@@ -217,6 +219,19 @@ static int take_null(struct low_descriptors *low, int parent_pidfd)
 	return null;
 }
 
+static __attribute__((noreturn)) void run(const struct pidring_process *process,
+                                          const struct child_plan *plan)
+{
+	const struct settings *settings = process->settings;
+
+	/* From here on handlers may run: they see the new current process. */
+	sys_signal_mask(&plan->signal_mask, NULL);
+	run_hooks();
+	family_log("child process calling self.run()");
+	target_may_run = true;
+	end(settings->target ? settings->target(settings->argument) : 0, NULL, NULL);
+}
+
 void bootstrap_run(void *argument)
 {
 	const struct bootstrap *bootstrap = argument;
@@ -237,12 +252,41 @@ void bootstrap_run(void *argument)
 	family_enter();
 	family_leave_streams(bootstrap->plan);
 	family_leave();
-	/* From here on handlers may run: they see the new current process. */
-	sys_signal_mask(&bootstrap->plan->signal_mask, NULL);
+	run(process, bootstrap->plan);
+}
 
-	run_hooks();
-	family_log("child process calling self.run()");
-	target_may_run = true;
-	int code = process->settings->target ? process->settings->target(process->settings->argument) : 0;
-	end(code, NULL, NULL);
+/* --- from a forkserver --- */
+
+/* Opened here: what this process has had open since before is the application's choice. A parent that has ended has no
+ * pidfd, or is a stranger by now: then something that is readable stands for it. */
+static int open_parent(pid_t pid)
+{
+	int pidfd = sys_above_streams(sys_pidfd_open(pid));
+
+	if (pidfd >= 0 && getppid() == pid)
+		return pidfd;
+	if (pidfd >= 0)
+		close(pidfd);
+	return sys_above_streams(eventfd(1, EFD_CLOEXEC));
+}
+
+void bootstrap_serve(const struct forkserver_child *child)
+{
+	target_may_run = false;
+	pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
+	/* Entering renews the family, from what the server knew. */
+	family_enter();
+	struct pidring_process *process = message_read(child->message, child->length);
+	struct pidring_process *parent =
+		process ? process_new_special(PROCESS_PARENT, process->parent_name, process->parent_pid, -1)
+			: NULL;
+	if (!parent)
+		_exit(126);
+	family_become(process, parent);
+	family_leave();
+
+	prepare(child->plan);
+	child->settle();
+	parent->pidfd = open_parent(process->parent_pid);
+	run(process, child->plan);
 }

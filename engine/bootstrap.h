@@ -4,6 +4,7 @@
 #define PIDRING_BOOTSTRAP_H
 
 #include "birth/child.h"
+#include "birth/forkserver.h"
 #include "process.h"
 
 struct bootstrap {
@@ -15,5 +16,7 @@ struct bootstrap {
 
 /* The child function of birth_function. `bootstrap` is a struct bootstrap. */
 void bootstrap_run(void *bootstrap) __attribute__((noreturn));
+/* The same in a child of a forkserver. */
+void bootstrap_serve(const struct forkserver_child *child) __attribute__((noreturn));
 
 #endif

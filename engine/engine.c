@@ -119,7 +119,12 @@ static int set_up(struct pidring *engine, const struct pidring_engine_options *o
 	family_enter();
 	r = engine_open_watch(engine);
 	family_leave();
-	return r < 0 ? r : raise_limit(options->descriptors);
+	if (r == 0)
+		r = raise_limit(options->descriptors);
+	engine_set_forkserver_options(engine, options);
+	if (r == 0 && (options->forkserver || options->parked > 0))
+		r = engine_open_forkserver(engine);
+	return r;
 }
 
 static void detach(struct pidring_process *process)
@@ -141,6 +146,7 @@ static void release(struct pidring *engine)
 	engine->watch = NULL;
 	if (watch)
 		watch_close(watch);
+	engine_drop_forkserver(engine);
 	while (!TAILQ_EMPTY(&engine->members))
 		detach(TAILQ_FIRST(&engine->members));
 	LIST_REMOVE(engine, link);
@@ -217,6 +223,11 @@ void engine_after_fork(struct pidring *engine)
 		low_descriptors_close_free(engine->low);
 	else if (engine->low)
 		low_descriptors_close(engine->low, -1);
+	if (engine->forkserver)
+		forkserver_forget(engine->forkserver);
+	engine->forkserver = NULL;
+	engine->forkserver_refused = false;
+	engine->past_counts = (struct forkserver_counts){ 0 };
 	timers_forget(&engine->timers);
 	engine->statistics = (struct pidring_statistics){ 0 };
 	engine->counts = (struct watch_counts){ 0 };
@@ -229,6 +240,15 @@ void engine_after_fork(struct pidring *engine)
 	TAILQ_INIT(&engine->events);
 	/* Still there to be read, until the abandoned watch is freed. */
 	STAILQ_INIT(&engine->delivered);
+}
+
+/* Their memory stays as it is: it is spared the page faults. */
+void engine_forget(struct pidring *engine)
+{
+	if (engine->low)
+		low_descriptors_forget(engine->low);
+	engine->watch = engine->abandoned = NULL;
+	engine->forkserver = NULL;
 }
 
 void engine_become(struct pidring *engine, int parent_pidfd)
@@ -359,13 +379,16 @@ int pidring_features(struct pidring *engine, struct pidring_features *ret_featur
 	int r = engine->watch ? 0 : engine_open_watch(engine);
 	if (r == 0) {
 		struct watch_abilities abilities = watch_abilities(engine->watch);
+		struct forkserver_counts counts;
+		engine_count_forkserver(engine, &counts);
 		struct pidring_features features = {
 			.backend = watch_backend(engine->watch),
 			.program_birth = engine->paths.program,
 			.function_birth = birth_function_clones(&engine->paths) ? PIDRING_BIRTH_CLONE
 			                                                        : PIDRING_BIRTH_FORK,
-			.forkserver_birth = birth_function_clones(&engine->paths) ? PIDRING_BIRTH_CLONE
-			                                                          : PIDRING_BIRTH_FORK,
+			.forkserver_birth = engine_forkserver_birth(engine),
+			.servers = counts.servers,
+			.parked = counts.parked,
 			.close_range = engine->paths.close_range,
 			.clear_signal_handlers = engine->paths.program == PIDRING_BIRTH_CLONE_VM,
 			.futex_wait = abilities.words,
@@ -381,13 +404,6 @@ int pidring_features(struct pidring *engine, struct pidring_features *ret_featur
 	return r;
 }
 
-int pidring_restart_forkserver(struct pidring *engine)
-{
-	if (!engine)
-		return explain(-EINVAL, "pidring_restart_forkserver: engine is NULL");
-	return 0;
-}
-
 int pidring_statistics(struct pidring *engine, struct pidring_statistics *ret_statistics)
 {
 	if (!engine || !ret_statistics)
@@ -399,6 +415,12 @@ int pidring_statistics(struct pidring *engine, struct pidring_statistics *ret_st
 	statistics.ring_reads = engine->counts.ring_reads;
 	statistics.call_reads = engine->counts.call_reads;
 	statistics.buffer_shortages = engine->counts.shortages;
+	struct forkserver_counts counts;
+	engine_count_forkserver(engine, &counts);
+	statistics.server_starts = counts.starts;
+	statistics.parked_starts = counts.parked_starts;
+	statistics.parked_misses = counts.parked_misses;
+	statistics.servers_made = counts.servers_made;
 	int r = options_fill(ret_statistics, &statistics, sizeof statistics, sizeof statistics);
 	family_leave();
 	return r;

@@ -27,6 +27,11 @@ struct pidring {
 	struct watch_counts counts;           /* of output, after the last look */
 	int64_t alarm;                        /* what the watch knows of the timers */
 
+	struct forkserver *forkserver; /* NULL: none now */
+	struct forkserver_options forkserver_options;
+	struct forkserver_counts past_counts; /* of those that there were */
+	bool forkserver_refused;              /* its clones are, here */
+
 	bool fetching;                   /* a thread is inside pidring_wait */
 	bool driven;                     /* pidring_fd was asked for: another loop looks at the watch */
 	bool kicked;                     /* and the fetching thread has not come by since */
@@ -79,6 +84,22 @@ void engine_run_timers(struct pidring *engine);
 /* Makes sure that `low` is this process's own. */
 int engine_own_low(struct pidring *engine);
 void engine_after_fork(struct pidring *engine);
+/* In a forkserver: forgets, without closing it, what is the application's. */
+void engine_forget(struct pidring *engine);
+
+/* --- servers.c --- */
+
+void engine_set_forkserver_options(struct pidring *engine, const struct pidring_engine_options *options);
+/* One that can be used now, made if need be; NULL: it cannot be had. */
+int engine_find_forkserver(struct pidring *engine, struct forkserver **ret_forkserver);
+/* It has failed to get ready: whether it is to be done without. -EPIPE explained. */
+int engine_give_up_forkserver(struct pidring *engine, struct forkserver *forkserver, int error);
+void engine_drop_forkserver(struct pidring *engine);
+void engine_count_forkserver(struct pidring *engine, struct forkserver_counts *ret_counts);
+/* How a function is started by PIDRING_FORKSERVER. */
+enum pidring_birth engine_forkserver_birth(const struct pidring *engine);
+/* Without the lock: makes it, as pidring_open was asked to. */
+int engine_open_forkserver(struct pidring *engine);
 /* In a function target's process: lets go of the rest, but for the sentinel of the parent. */
 void engine_become(struct pidring *engine, int parent_pidfd);
 

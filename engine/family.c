@@ -62,7 +62,7 @@ static void leave_start(struct pidring_process *process)
 	/* Its engine may be closed. */
 	if (process->low && !family_in_birth)
 		low_descriptors_close(process->low, -1);
-	if (process->slot)
+	if (process->slot && !process->box)
 		close_descriptor(&process->slot->report_descriptor);
 	close_descriptor(&process->newborn.pidfd);
 	if (process->state == PROCESS_STARTING)
@@ -147,10 +147,43 @@ static void renew_once(void)
 		sched_yield();
 }
 
+static void forget_original(struct pidring_process *process)
+{
+	process->closed |= process->state != PROCESS_INITIAL;
+	process->pidfd = process->newborn.pidfd = process->authkey_memfd = -1;
+	process->ends = STREAM_ENDS_NONE;
+	process->has_own_ends = false;
+	process->slot = NULL;
+	process->box = NULL;
+	process->low = NULL;
+}
+
+void family_forget_originals(void)
+{
+	struct pidring_process *process;
+	struct pidring *engine;
+
+	TAILQ_FOREACH(process, &family.objects, object_link)
+	forget_original(process);
+	TAILQ_INIT(&family.starts);
+	TAILQ_INIT(&family.with_ends);
+	LIST_FOREACH(engine, &family.engines, link)
+	engine_forget(engine);
+	timekeeper_forget();
+	if (family.parent)
+		family.parent->pidfd = -1;
+}
+
 /* A fork() must not come in the middle of a change: the copy could not repair the lists. */
 static void before_fork(void)
 {
+	struct pidring *engine;
+
 	pthread_mutex_lock(&lock);
+	/* What a server has opened here is to be known to the copy. */
+	LIST_FOREACH(engine, &family.engines, link)
+	if (engine->forkserver)
+		forkserver_collect(engine->forkserver);
 }
 
 static void after_fork_in_parent(void)

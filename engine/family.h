@@ -68,6 +68,10 @@ void family_leave_engines(struct child_plan *plan);
 /* And when the plan is carried out: closes the ends of streams of the original's processes. */
 void family_leave_streams(const struct child_plan *plan);
 
+/* In a forkserver, which shares the application's descriptors, without the lock: forgets them without closing any. Its
+ * children then renew the family as any fork does. */
+void family_forget_originals(void);
+
 /* Without the lock. */
 __attribute__((format(printf, 1, 2))) void family_log(const char *format, ...);
 

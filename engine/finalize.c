@@ -345,10 +345,20 @@ int pidring_is_exiting(void)
 	return begun;
 }
 
+int64_t finalize_grace(void)
+{
+	return exiting.grace;
+}
+
+void finalize_set_grace(int64_t grace)
+{
+	exiting.grace = grace < 0 ? 0 : grace;
+}
+
 int pidring_set_exit_grace(int64_t grace)
 {
 	family_enter();
-	exiting.grace = grace < 0 ? 0 : grace;
+	finalize_set_grace(grace);
 	family_leave();
 	return 0;
 }

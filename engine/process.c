@@ -110,6 +110,19 @@ struct pidring_process *process_new_special(enum process_kind kind, const char *
 	return NULL;
 }
 
+struct pidring_process *process_new_child(void)
+{
+	struct pidring_process *process = allocate(PROCESS_CHILD);
+
+	if (!process)
+		return NULL;
+	process->state = PROCESS_STARTING;
+	process->generation = family.generation - 1;
+	process->seen_generation = family.generation;
+	TAILQ_INSERT_TAIL(&family.objects, process, object_link);
+	return process;
+}
+
 void process_release_special(struct pidring_process *process)
 {
 	if (process)
@@ -267,6 +280,8 @@ void process_localize(struct pidring_process *process)
 	input_forget(process);
 	process->deadline_timer.moment = process->stop_timer.moment = process->drain_timer.moment = INT64_MAX;
 	process->slot = NULL;
+	process->box = NULL;
+	process->forkserver = NULL;
 	process->authkey_memfd = -1;
 	process->low = NULL;
 	/* What was open for its streams has been closed when the family was renewed. */

@@ -4,6 +4,7 @@
 #define PIDRING_PROCESS_H
 
 #include "birth/birth.h"
+#include "birth/forkserver.h"
 #include "launch.h"
 #include "options.h"
 #include "pidring.h"
@@ -105,7 +106,9 @@ struct pidring_process {
 	struct pidring_exit_record record;
 	struct pidring_failure failure;
 	struct newborn newborn;                  /* its pidfd, from the birth until it is taken over; -1 */
-	struct birth_slot *slot;                 /* an asynchronous start that is not settled */
+	struct birth_slot *slot;                 /* a start that is not settled */
+	struct nursery_box *box;                 /* that the slot is in; NULL: it is one of the family's */
+	struct forkserver *forkserver;           /* that this start uses; with `low` */
 	bool told;                               /* how it went */
 	struct launch *launch;                   /* with the slot */
 	struct taken_descriptors taken;          /* with the slot */
@@ -183,6 +186,9 @@ void process_wipe_authkey(struct pidring_process *process);
 
 /* Main and parent objects. NULL: no memory. */
 struct pidring_process *process_new_special(enum process_kind kind, const char *name, pid_t pid, int pidfd);
+
+/* The object of a function's process that was constructed elsewhere. NULL: no memory. */
+struct pidring_process *process_new_child(void);
 
 /* Its memory alone; NULL is allowed. */
 void process_release_special(struct pidring_process *process);

@@ -5,6 +5,7 @@
  * A start that fails leaves the object as it was: whatever has been made on the way is undone, a child that
  * could not run its program is reaped before the call returns.
  */
+#include "start.h"
 #include "authkey.h"
 #include "birth/birth.h"
 #include "bootstrap.h"
@@ -29,102 +30,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *const step_names[] = {
-	[PIDRING_STEP_NONE] = "none",
-	[PIDRING_STEP_STATE] = "state",
-	[PIDRING_STEP_PREPARE] = "preparation",
-	[PIDRING_STEP_LOOK_UP] = "look-up",
-	[PIDRING_STEP_CLONE] = "clone",
-	[PIDRING_STEP_SESSION] = "session",
-	[PIDRING_STEP_GROUP] = "group",
-	[PIDRING_STEP_WORKING_DIRECTORY] = "working directory",
-	[PIDRING_STEP_LIMIT] = "limit",
-	[PIDRING_STEP_DEATH_SIGNAL] = "death signal",
-	[PIDRING_STEP_DESCRIPTORS] = "descriptors",
-	[PIDRING_STEP_STREAM] = "stream",
-	[PIDRING_STEP_SIGNALS] = "signals",
-	[PIDRING_STEP_EXEC] = "exec",
-	[PIDRING_STEP_INTERPRETER] = "interpreter",
-	[PIDRING_STEP_TERMINAL] = "terminal",
-	[PIDRING_STEP_FORKSERVER] = "forkserver",
-};
-
-const char *pidring_step_name(enum pidring_step step)
-{
-	size_t count = sizeof step_names / sizeof step_names[0];
-
-	return (size_t)step < count ? step_names[step] : "unknown";
-}
-
-/* One start under way. */
-struct start {
-	struct pidring_process *process;
-	struct birth_paths paths;
-	struct child_plan function_plan; /* a program's is in its slot */
-	struct pidring_process *parent;  /* this process as a function's child will see it */
-	sys_signal_set caller_mask;
-	int result;
-	bool waits; /* there is a second half */
-	sys_signal_set reset;
-	struct pidring_failure failure;
-};
-
-static bool is_program(const struct pidring_process *process)
+bool start_is_program(const struct pidring_process *process)
 {
 	return process->settings->program != NULL;
-}
-
-/* --- failures --- */
-
-/* Keeps the sentence that explain() has, which is the thread's. */
-static int fail(struct pidring_failure *ret_failure, enum pidring_step step, int error)
-{
-	ret_failure->step = step;
-	ret_failure->error = -error;
-	snprintf(ret_failure->sentence, sizeof ret_failure->sentence, "%s", pidring_explain());
-	return error;
-}
-
-static int explain_exec(struct pidring_process *process, enum pidring_step *step, int error)
-{
-	const char *path = process->launch->path;
-	char interpreter[128];
-
-	if (error == -ENOENT &&
-	    launch_lacks_interpreter(process->launch, process->settings, interpreter, sizeof interpreter)) {
-		*step = PIDRING_STEP_INTERPRETER;
-		return explain(error, "cannot run '%s': its interpreter '%s' is missing", path, interpreter);
-	}
-	if (error == -EACCES && launch_is_directory(process->launch, process->settings))
-		return explain(error, "cannot run '%s': it is a directory", path);
-	if (error == -EACCES)
-		return explain(error, "cannot run '%s': it may not be executed", path);
-	if (error == -ENOEXEC)
-		return explain(error,
-		               "cannot run '%s': it is no program for this machine, and no script with #!",
-		               path);
-	return explain(error, "cannot run '%s': %s", path, strerror(-error));
-}
-
-/* The child of process->slot has reported a failure. */
-static int explain_child_failure(struct pidring_process *process, struct pidring_failure *ret_failure)
-{
-	enum pidring_step step = (enum pidring_step)process->slot->plan.failed_step;
-	int error = -process->slot->plan.failed_error;
-
-	switch (step) {
-	case PIDRING_STEP_EXEC:
-		explain_exec(process, &step, error);
-		break;
-	case PIDRING_STEP_WORKING_DIRECTORY:
-		explain(error, "cannot enter the working directory '%s' to run '%s': %s",
-		        process->settings->working_directory, process->launch->path, strerror(-error));
-		break;
-	default:
-		explain(error, "cannot run '%s': its %s: %s", process->launch->path, pidring_step_name(step),
-		        strerror(-error));
-	}
-	return fail(ret_failure, step, error);
 }
 
 /* --- the order of the checks is fixed: closed, twice, wrong process, daemonic parent --- */
@@ -148,29 +56,34 @@ static int check_start(struct pidring_process *process)
 }
 
 /* With the lock held. */
-static int begin(struct start *start, struct pidring_process *process, sys_signal_set reset)
+static int begin(struct start *start)
 {
-	*start = (struct start){ .process = process, .reset = reset };
+	struct pidring_process *process = start->process;
+
 	process_localize(process);
 	int r = check_start(process);
 	if (r < 0) {
 		/* Why an asynchronous start failed, which may not have been told yet, is worth more. */
 		if (process->state == PROCESS_INITIAL || process->failure.step == PIDRING_STEP_NONE)
-			fail(&process->failure, PIDRING_STEP_STATE, r);
+			start_fail(&process->failure, PIDRING_STEP_STATE, r);
 		return r;
 	}
 	family_reap(false);
+	start_settle_some();
 	r = engine_own_low(process->engine);
 	if (r < 0) {
 		explain(r, "no descriptors for a start: %s", strerror(-r));
-		return fail(&process->failure, PIDRING_STEP_PREPARE, r);
+		return start_fail(&process->failure, PIDRING_STEP_PREPARE, r);
 	}
+	r = start_find_server(start);
+	if (r < 0)
+		return start_fail(&process->failure, PIDRING_STEP_FORKSERVER, r);
 	start->paths = process->engine->paths;
 	start->paths.self_pidfd = process->engine->low->self;
 	process->low = process->engine->low;
 	process->low->references++;
 	TAILQ_INSERT_TAIL(&family.starts, process, start_link);
-	start->waits = is_program(process) && !process->settings->asynchronous;
+	start->waits = start_is_program(process) && !process->settings->asynchronous;
 	process->state = PROCESS_STARTING;
 	process->references++;
 	process->failure = (struct pidring_failure){ 0 };
@@ -188,7 +101,7 @@ int process_death_signal(const struct pidring_process *process)
 
 /* --- preparation --- */
 
-static void plan_place(struct child_plan *plan, const struct pidring_process *process, int self_pidfd)
+void start_plan(struct child_plan *plan, const struct pidring_process *process, int self_pidfd)
 {
 	const struct settings *settings = process->settings;
 
@@ -217,56 +130,50 @@ static int prepare_authkey(struct pidring_process *process)
 	return 0;
 }
 
+/* With the lock held: a box may be too small for a program's arguments, but then nothing needs it. */
+static int pack_or_move(struct start *start)
+{
+	struct pidring_process *process = start->process;
+	struct birth_slot *slot;
+	int r = start_pack(start);
+
+	if (r != -E2BIG)
+		return r;
+	slot = birth_slot_take(&family.slots);
+	if (!slot)
+		return explain(-ENOMEM, "no memory for a stack to start '%s' on", process->settings->program);
+	*slot->plan = *process->slot->plan;
+	slot->plan->reset_signals = !process->settings->keep_signals;
+	process->slot = slot;
+	forkserver_give_back(process->forkserver, process->box);
+	process->box = NULL;
+	return 0;
+}
+
 /* With the lock held: slot and low descriptors are shared. */
 static int prepare_slot(struct start *start)
 {
 	struct pidring_process *process = start->process;
 	const struct settings *settings = process->settings;
-	struct birth_slot *slot = birth_slot_take(&family.slots);
 
-	if (!slot)
+	if (!start_take_box(start))
+		process->slot = birth_slot_take(&family.slots);
+	if (!process->slot)
 		return explain(-ENOMEM, "no memory for a stack to start '%s' on", settings->program);
-	process->slot = slot;
-	plan_place(&slot->plan, process, start->paths.self_pidfd);
-	slot->plan.reset_signals = !settings->keep_signals;
-	slot->plan.reset = start->reset;
-	slot->plan.keep_descriptors = settings->keep_descriptors;
-	slot->plan.set_descriptor_limit = family.limit_raised;
-	slot->plan.descriptor_limit = family.old_limit;
-	slot->plan.path = process->launch->path;
-	slot->plan.argv = settings->argv;
-	slot->plan.envp = process->launch->envp;
-	int r = descriptors_place(&slot->plan, settings, &process->ends, process->authkey_memfd, process->low,
+	struct birth_slot *slot = process->slot;
+	start_plan(slot->plan, process, start->paths.self_pidfd);
+	slot->plan->reset_signals = !settings->keep_signals;
+	slot->plan->reset = start->reset;
+	slot->plan->keep_descriptors = settings->keep_descriptors;
+	slot->plan->set_descriptor_limit = family.limit_raised;
+	slot->plan->descriptor_limit = family.old_limit;
+	slot->plan->path = process->launch->path;
+	slot->plan->argv = settings->argv;
+	slot->plan->envp = process->launch->envp;
+	int r = descriptors_place(slot->plan, settings, &process->ends, process->authkey_memfd, process->low,
 	                          &process->taken);
-	process->placements = slot->plan.placements;
-	return r;
-}
-
-static void close_descriptor(int *descriptor)
-{
-	if (*descriptor >= 0)
-		close(*descriptor);
-	*descriptor = -1;
-}
-
-/* With the lock held: gives back what a settled or failed start no longer needs. */
-static void release_start(struct pidring_process *process)
-{
-	if (process->slot) {
-		birth_program_release(process->slot);
-		descriptors_give_back(process->low, &process->taken);
-		birth_slot_give_back(&family.slots, process->slot);
-	}
-	process->slot = NULL;
-	free(process->placements);
-	process->placements = NULL;
-	stream_ends_close_child(&process->ends);
-	close_descriptor(&process->authkey_memfd);
-	launch_free(process->launch);
-	process->launch = NULL;
-	low_descriptors_unreference(process->low);
-	process->low = NULL;
-	TAILQ_REMOVE(&family.starts, process, start_link);
+	process->placements = slot->plan->placements;
+	return r == 0 && process->box ? pack_or_move(start) : r;
 }
 
 /* After the look-up: a program that is not there must not cost a file its contents. */
@@ -281,18 +188,19 @@ static int open_streams(struct start *start)
 
 	if (r < 0) {
 		stream_ends_close_child(&paths);
-		return fail(&start->failure, PIDRING_STEP_STREAM, r);
+		return start_fail(&start->failure, PIDRING_STEP_STREAM, r);
 	}
 	family_enter();
 	r = process_open_ends(process, &paths);
 	family_leave();
-	return r < 0 ? fail(&start->failure, PIDRING_STEP_STREAM, r) : 0;
+	return r < 0 ? start_fail(&start->failure, PIDRING_STEP_STREAM, r) : 0;
 }
 
 /* A passed descriptor that is not open any more is the streams' matter, all else is memory and descriptors. */
 static int fail_to_place(struct start *start, int error)
 {
-	return fail(&start->failure, error == -EBADF ? PIDRING_STEP_STREAM : PIDRING_STEP_PREPARE, error);
+	return start_fail(&start->failure, error == -EBADF ? PIDRING_STEP_STREAM : PIDRING_STEP_PREPARE,
+	                  error);
 }
 
 static int prepare_program(struct start *start)
@@ -301,7 +209,8 @@ static int prepare_program(struct start *start)
 	int r = launch_new(&process->launch, process->settings);
 
 	if (r < 0)
-		return fail(&start->failure, r == -ENOMEM ? PIDRING_STEP_PREPARE : PIDRING_STEP_LOOK_UP, r);
+		return start_fail(&start->failure, r == -ENOMEM ? PIDRING_STEP_PREPARE : PIDRING_STEP_LOOK_UP,
+		                  r);
 	r = open_streams(start);
 	if (r < 0)
 		return r;
@@ -330,24 +239,33 @@ static int check_working_directory(struct start *start)
 		return 0;
 	explain(-error, "cannot enter the working directory '%s' to start a function: %s", directory,
 	        strerror(error));
-	return fail(&start->failure, PIDRING_STEP_WORKING_DIRECTORY, -error);
+	return start_fail(&start->failure, PIDRING_STEP_WORKING_DIRECTORY, -error);
 }
 
-static int prepare_function(struct start *start)
+/* With the lock held. */
+static int prepare_served(struct start *start)
+{
+	struct pidring_process *process = start->process;
+	struct child_plan *plan = process->slot->plan;
+
+	start_plan(plan, process, -1);
+	plan->keep_descriptors = plan->set_descriptor_limit = false;
+	int r = descriptors_place(plan, process->settings, &process->ends, -1, process->low, &process->taken);
+	process->placements = plan->placements;
+	return r < 0 ? r : start_pack(start);
+}
+
+/* With the lock held. */
+static int prepare_copy(struct start *start)
 {
 	struct pidring_process *process = start->process;
 	struct child_plan *plan = &start->function_plan;
-	int r = check_working_directory(start);
+	int r;
 
-	if (r == 0)
-		r = open_streams(start);
-	if (r < 0)
-		return r;
-	family_enter();
 	/* Made here because every first write to a page is a fault in the child. */
 	start->parent = process_new_special(PROCESS_PARENT, process->parent_name, process->parent_pid,
 	                                    start->paths.self_pidfd);
-	plan_place(plan, process, start->paths.self_pidfd);
+	start_plan(plan, process, start->paths.self_pidfd);
 	plan->keep_descriptors = !process->settings->close_descriptors;
 	plan->have_close_range = start->paths.close_range;
 	if (!start->parent)
@@ -355,13 +273,30 @@ static int prepare_function(struct start *start)
 	else
 		r = descriptors_place_function(plan, process->settings, &process->ends, process->low);
 	process->placements = plan->placements;
+	return r;
+}
+
+static int prepare_function(struct start *start)
+{
+	int r = check_working_directory(start);
+
+	if (r == 0)
+		r = open_streams(start);
+	if (r < 0)
+		return r;
+	family_enter();
+	r = start_take_box(start) ? prepare_served(start) : prepare_copy(start);
 	family_leave();
 	return r < 0 ? fail_to_place(start, r) : 0;
 }
 
 static int prepare(struct start *start)
 {
-	return is_program(start->process) ? prepare_program(start) : prepare_function(start);
+	int r = start_await_server(start);
+
+	if (r < 0)
+		return r;
+	return start_is_program(start->process) ? prepare_program(start) : prepare_function(start);
 }
 
 /* --- birth --- */
@@ -370,7 +305,7 @@ static void bear_program(struct start *start)
 {
 	struct birth_slot *slot = start->process->slot;
 
-	slot->plan.signal_mask = start->process->settings->keep_signals ? start->caller_mask : 0;
+	slot->plan->signal_mask = start->process->settings->keep_signals ? start->caller_mask : 0;
 	start->result = birth_program(&start->paths, slot, &start->process->newborn);
 }
 
@@ -393,7 +328,7 @@ static void bear(void *argument)
 	struct start *start = argument;
 
 	family_in_birth = start->process;
-	if (is_program(start->process))
+	if (start_is_program(start->process))
 		bear_program(start);
 	else
 		bear_function(start);
@@ -418,18 +353,11 @@ static bool needs_keeper(const struct pidring_process *process)
 	return process_death_signal(process) != 0 && sys_thread_id() != getpid();
 }
 
-static int give_birth(struct start *start)
+static int create(struct start *start)
 {
-	struct pidring_process *process = start->process;
-
-	if (!is_program(process)) {
-		fflush(stdout);
-		fflush(stderr);
-	}
-	process->start_time = clock_now();
 	/* No handler may run in a half-made child, nor may it inherit a mask that one changes (entry 189). */
 	sys_signal_mask(&(sys_signal_set){ SYS_ALL_SIGNALS }, &start->caller_mask);
-	if (needs_keeper(process)) {
+	if (needs_keeper(start->process)) {
 		int r = keeper_call(bear_on_keeper, start);
 		if (r < 0)
 			start->result = r;
@@ -437,11 +365,25 @@ static int give_birth(struct start *start)
 		bear(start);
 	}
 	sys_signal_mask(&start->caller_mask, NULL);
+	return start->result;
+}
+
+static int give_birth(struct start *start)
+{
+	struct pidring_process *process = start->process;
+
+	if (!start_is_program(process)) {
+		fflush(stdout);
+		fflush(stderr);
+	}
+	process->start_time = clock_now();
+	start->result = process->box ? start_send(start) : create(start);
 	if (start->result == 0)
 		return 0;
 	explain(start->result, "cannot create a child for %s: %s",
-	        is_program(process) ? process->settings->program : "a function", strerror(-start->result));
-	return fail(&start->failure, PIDRING_STEP_CLONE, start->result);
+	        start_is_program(process) ? process->settings->program : "a function",
+	        strerror(-start->result));
+	return start_fail(&start->failure, PIDRING_STEP_CLONE, start->result);
 }
 
 /* --- the answer --- */
@@ -451,7 +393,7 @@ static void roll_back(struct start *start)
 {
 	struct pidring_process *process = start->process;
 
-	release_start(process);
+	start_release(process);
 	process_close_own_ends(process);
 	process->failure = start->failure;
 	process->pidfd = -1;
@@ -515,68 +457,41 @@ static void reap_stillborn(struct pidring_process *process)
 /* Waits for the exec without the lock. */
 static int finish_program(struct start *start)
 {
+	if (!start_is_program(start->process))
+		return 0;
+
 	struct pidring_process *process = start->process;
 	struct birth_slot *slot = process->slot;
 
 	birth_program_wait(slot, process->pidfd);
 	birth_program_settle(slot);
-	if (slot->plan.failed_error == 0)
+	if (slot->plan->failed_error == 0)
 		return 0;
-	int r = explain_child_failure(process, &start->failure);
+	int r = start_explain_child(process, &start->failure);
 	reap_stillborn(process);
 	return r;
 }
 
-/* With the lock held: nobody waits for the exec here; the watch, or the end, will tell. */
-static void leave_to_watch(struct pidring_process *process)
+/* With the lock held: what the child still looks at stays. From here on another thread may free the object. */
+static void publish_and_leave(struct start *start)
 {
-	if (!process->engine)
-		return;
-	if (birth_program_is_settled(process->slot)) {
-		process_settle(process);
-		return;
-	}
-	process->birth_watch.item.descriptor = process->slot->report_descriptor;
-	process->birth_watch.item.word = (const uint32_t *)&process->slot->word;
-	engine_watch(process, &process->birth_watch);
-}
+	struct pidring_process *process = start->process;
 
-/* Tells once how an asynchronous start went. */
-static void tell(struct pidring_process *process)
-{
-	struct birth_slot *slot = process->slot;
-
-	process->told = true;
-	birth_program_settle(slot);
-	if (slot->plan.failed_error != 0) {
-		explain_child_failure(process, &process->failure);
-		engine_push(process, EVENT_START_FAILED);
-	} else {
-		engine_push(process, EVENT_STARTED);
-	}
-}
-
-void process_settle(struct pidring_process *process)
-{
-	struct birth_slot *slot = process->slot;
-
-	if (!slot)
-		return;
-	if (!process->told && process->state != PROCESS_ENDED && !birth_program_is_settled(slot))
-		return;
-	if (!process->told)
-		tell(process);
-	/* While the kernel still has the slot in a watch, its descriptor may not be closed: this comes by
-	 * again. */
-	if (engine_unwatch(process, &process->birth_watch))
-		release_start(process);
+	publish(start);
+	if (process->slot)
+		start_leave_to_watch(process);
+	else
+		start_release(process);
+	process_unreference(process);
 }
 
 /* Between creating the child and waiting for its exec; start_many comes by here for all before it goes on. */
-static int start_first_half(struct start *start, struct pidring_process *process, sys_signal_set reset)
+int start_first_half(struct start *start)
 {
+	struct pidring_process *process = start->process;
+
 	family_enter();
-	int r = begin(start, process, reset);
+	int r = begin(start);
 	family_leave();
 	if (r < 0)
 		return r;
@@ -591,13 +506,7 @@ static int start_first_half(struct start *start, struct pidring_process *process
 	if (r < 0) {
 		roll_back(start);
 	} else if (!start->waits) {
-		/* From here on another thread may free the object. */
-		publish(start);
-		if (is_program(process))
-			leave_to_watch(process);
-		else
-			release_start(process);
-		process_unreference(process);
+		publish_and_leave(start);
 	} else {
 		/* Known to forks that come before the exec does. */
 		take_newborn(process);
@@ -606,25 +515,54 @@ static int start_first_half(struct start *start, struct pidring_process *process
 	return r;
 }
 
-static int start_second_half(struct start *start)
+/* With the lock held: its program runs. */
+static void publish_program(struct start *start)
 {
 	struct pidring_process *process = start->process;
 
+	start_release(process);
+	publish(start);
+	if (process->settings->report_exec)
+		engine_push(process, EVENT_STARTED);
+	process_unreference(process);
+}
+
+static int second_half(struct start *start)
+{
 	if (!start->waits)
 		return 0;
-	int r = finish_program(start);
-	family_enter();
-	if (r < 0) {
-		roll_back(start);
-	} else {
-		release_start(process);
-		publish(start);
-		if (process->settings->report_exec)
-			engine_push(process, EVENT_STARTED);
-		process_unreference(process);
+	int r = start_await_newborn(start);
+	if (r == 0) {
+		family_enter();
+		take_newborn(start->process);
+		family_leave();
+		r = finish_program(start);
 	}
+	family_enter();
+	if (r < 0)
+		roll_back(start);
+	else if (start_is_program(start->process))
+		publish_program(start);
+	else
+		publish_and_leave(start);
 	family_leave();
 	return r;
+}
+
+/* The last server has died before it did what it was asked for: once more, without. */
+static int again(struct start *start, sys_signal_set reset)
+{
+	*start = (struct start){ .process = start->process, .reset = reset, .without_server = true };
+	int r = start_first_half(start);
+	return r < 0 ? r : second_half(start);
+}
+
+int start_finish(struct start *start)
+{
+	bool asked = start->asked;
+	int r = second_half(start);
+
+	return asked && r == -EPIPE ? again(start, start->reset) : r;
 }
 
 int pidring_process_start(struct pidring_process *process)
@@ -635,105 +573,10 @@ int pidring_process_start(struct pidring_process *process)
 	if (!process)
 		return explain(-EINVAL, "pidring_process_start: process is NULL");
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelability);
-	int r = start_first_half(&start, process, SYS_ALL_SIGNALS);
+	start = (struct start){ .process = process, .reset = SYS_ALL_SIGNALS };
+	int r = start_first_half(&start);
 	if (r == 0)
-		r = start_second_half(&start);
+		r = start_finish(&start);
 	pthread_setcancelstate(cancelability, NULL);
 	return r;
-}
-
-static int compare_pointers(const void *a, const void *b)
-{
-	uintptr_t left = (uintptr_t) * (void *const *)a, right = (uintptr_t) * (void *const *)b;
-
-	return left < right ? -1 : left > right;
-}
-
-static int check_many(struct pidring_process *const *processes, size_t count)
-{
-	if (!processes && count > 0)
-		return explain(-EINVAL, "pidring_start_many: processes is NULL, but count is %zu", count);
-	for (size_t i = 0; i < count; i++)
-		if (!processes[i])
-			return explain(-EINVAL, "pidring_start_many: processes[%zu] is NULL", i);
-	if (count < 2)
-		return 0;
-
-	const void **sorted = malloc(count * sizeof *sorted);
-	if (!sorted)
-		return explain(-ENOMEM, "no memory to start %zu processes", count);
-	memcpy(sorted, processes, count * sizeof *sorted);
-	qsort(sorted, count, sizeof *sorted, compare_pointers);
-	int r = 0;
-	for (size_t i = 1; i < count && r == 0; i++)
-		if (sorted[i] == sorted[i - 1])
-			r = explain(-EINVAL, "pidring_start_many: a process is in the array twice");
-	free(sorted);
-	return r;
-}
-
-/* So many slots at a time; a wave's programs have mostly run by the time that its last child is made. */
-enum { WAVE = 64 };
-
-/* Whether its second half has nothing to wait for. Without a system call: what is not known so is waited for. */
-static bool is_settled(const struct start *start, int result)
-{
-	if (result < 0 || !start->waits)
-		return true;
-	struct birth_slot *slot = start->process->slot;
-	return slot->report_descriptor < 0 && birth_program_is_settled(slot);
-}
-
-/* Some starts of one pidring_start_many. */
-struct wave {
-	struct start starts[WAVE];
-	int results[WAVE];
-	size_t made, finished;
-	int started;
-};
-
-static void finish_next(struct wave *wave)
-{
-	size_t i = wave->finished++;
-
-	if (wave->results[i] == 0 && start_second_half(&wave->starts[i]) == 0)
-		wave->started++;
-}
-
-/* Those whose program runs already are finished meanwhile: their slots and low descriptors serve for the next. */
-static void start_wave(struct wave *wave, struct pidring_process *const *processes, size_t count,
-                       sys_signal_set reset)
-{
-	wave->made = wave->finished = 0;
-	while (wave->made < count) {
-		size_t i = wave->made++;
-		wave->results[i] = start_first_half(&wave->starts[i], processes[i], reset);
-		while (wave->finished < wave->made &&
-		       is_settled(&wave->starts[wave->finished], wave->results[wave->finished]))
-			finish_next(wave);
-	}
-	while (wave->finished < count)
-		finish_next(wave);
-}
-
-int pidring_start_many(struct pidring_process *const *processes, size_t count)
-{
-	struct wave wave;
-	int cancelability;
-	int r = check_many(processes, count);
-
-	if (r < 0)
-		return r;
-	wave.started = 0;
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelability);
-	/* Asking for all signals once is as dear as resetting them in one child. With a clone that
-	 * does not clear handlers, each child asks for itself. */
-	sys_signal_set reset = count > 1 ? child_find_ignored() : SYS_ALL_SIGNALS;
-	for (size_t done = 0; done < count; done += WAVE) {
-		size_t left = count - done;
-
-		start_wave(&wave, processes + done, left < WAVE ? left : WAVE, reset);
-	}
-	pthread_setcancelstate(cancelability, NULL);
-	return wave.started;
 }

@@ -35,11 +35,14 @@ struct newborn {
  */
 struct birth_slot {
 	STAILQ_ENTRY(birth_slot) link;
-	_Atomic uint32_t word;
+	_Atomic uint32_t *word;
 	int report_descriptor; /* the reading end where memory is not shared; -1 */
-	struct child_plan plan;
-	size_t mapping_size; /* this struct is at the top of the mapping, the stack below, a guard page at the
-	                        bottom */
+	struct child_plan *plan;
+
+	/* Of one from the pool, which is at the top of its mapping, the stack below, a guard page at the bottom. */
+	_Atomic uint32_t own_word;
+	struct child_plan own_plan;
+	size_t mapping_size;
 };
 
 STAILQ_HEAD(birth_slot_list, birth_slot);
@@ -50,7 +53,7 @@ void birth_slot_give_back(struct birth_slot_list *pool, struct birth_slot *slot)
 void birth_slots_release(struct birth_slot_list *pool);
 
 /*
- * Creates the child of slot->plan. All signals are blocked by the caller. Returns 0, or a negated errno (then
+ * Creates the child of slot->plan-> All signals are blocked by the caller. Returns 0, or a negated errno (then
  * nothing was created).
  */
 int birth_program(const struct birth_paths *paths, struct birth_slot *slot, struct newborn *ret_newborn);

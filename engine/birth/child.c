@@ -26,6 +26,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <time.h>
@@ -53,15 +54,26 @@ static bool may_be_caught(int signal_number)
 	return signal_number != SIGKILL && signal_number != SIGSTOP;
 }
 
-sys_signal_set child_find_ignored(void)
+static sys_signal_set find_signals(bool only_ignored)
 {
 	struct kernel_signal_action action = { 0 };
-	sys_signal_set ignored = 0;
+	sys_signal_set found = 0;
 
 	for (int signal_number = 1; signal_number <= SYS_SIGNALS; signal_number++)
-		if (get_action(signal_number, &action) == 0 && action.handler == SIG_IGN)
-			ignored |= (sys_signal_set)1 << (signal_number - 1);
-	return ignored;
+		if (get_action(signal_number, &action) == 0 &&
+		    (only_ignored ? action.handler == SIG_IGN : action.handler != SIG_DFL))
+			found |= (sys_signal_set)1 << (signal_number - 1);
+	return found;
+}
+
+sys_signal_set child_find_ignored(void)
+{
+	return find_signals(true);
+}
+
+sys_signal_set child_find_handled(void)
+{
+	return find_signals(false);
 }
 
 /* The creator's handlers must be gone before the mask is: they would run here, on the creator's memory. */
@@ -174,6 +186,8 @@ static long stage_unshare(struct child_plan *plan)
 {
 	if (!plan->shared_table)
 		return 0;
+	if (plan->keep_descriptors)
+		return raw_call1(SYS_unshare, CLONE_FILES);
 	return raw_call3(SYS_close_range, plan->unshare_from, (long)UINT_MAX, CLOSE_RANGE_UNSHARE);
 }
 
@@ -476,10 +490,17 @@ static const struct stage function_stages[] = {
 	{ PIDRING_STEP_NONE, stage_umask }, /* cannot fail */
 	{ PIDRING_STEP_WORKING_DIRECTORY, stage_working_directory },
 	{ PIDRING_STEP_DEATH_SIGNAL, stage_death_signal },
+	{ PIDRING_STEP_DESCRIPTORS, stage_unshare },
 	{ PIDRING_STEP_STREAM, stage_placements },
 	{ PIDRING_STEP_TERMINAL, stage_terminal },
 	{ PIDRING_STEP_DESCRIPTORS, stage_close },
 };
+
+static void note_failure(struct child_plan *plan, enum pidring_step step, int error)
+{
+	plan->failed_step = (int)step;
+	plan->failed_error = error;
+}
 
 static long run_stages(struct child_plan *plan, const struct stage *stages, size_t count)
 {
@@ -487,8 +508,7 @@ static long run_stages(struct child_plan *plan, const struct stage *stages, size
 		long r = stages[i].run(plan);
 		if (r >= 0)
 			continue;
-		plan->failed_step = (int)stages[i].step;
-		plan->failed_error = (int)-r;
+		note_failure(plan, stages[i].step, (int)-r);
 		return r;
 	}
 	return 0;
@@ -500,17 +520,28 @@ static int exit_code_of_failure(const struct child_plan *plan)
 	return plan->failed_step == PIDRING_STEP_EXEC && plan->failed_error == ENOENT ? 127 : 126;
 }
 
-void child_run_program(void *argument)
+static __attribute__((noreturn)) void end_failed(const struct child_plan *plan)
 {
-	struct child_plan *plan = argument;
-
-	run_stages(plan, program_stages, sizeof program_stages / sizeof program_stages[0]);
 	if (plan->report_descriptor >= 0) {
 		struct child_report report = { plan->failed_step, plan->failed_error };
 		raw_call3(SYS_write, plan->report_descriptor, (long)&report, sizeof report);
 	}
 	for (;;)
 		raw_call1(SYS_exit_group, exit_code_of_failure(plan));
+}
+
+void child_fail(struct child_plan *plan, enum pidring_step step, int error)
+{
+	note_failure(plan, step, error);
+	end_failed(plan);
+}
+
+void child_run_program(void *argument)
+{
+	struct child_plan *plan = argument;
+
+	run_stages(plan, program_stages, sizeof program_stages / sizeof program_stages[0]);
+	end_failed(plan);
 }
 
 int child_run_program_clone(void *plan)

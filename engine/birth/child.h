@@ -71,8 +71,13 @@ int child_run_program_clone(void *plan);
  * failed_step set. */
 int child_prepare_function(struct child_plan *plan);
 
+/* Tells of a failure and ends. */
+__attribute__((noreturn)) void child_fail(struct child_plan *plan, enum pidring_step step, int error);
+
 /* The signals that this process ignores. */
 sys_signal_set child_find_ignored(void);
+/* And those that are not SIG_DFL. */
+sys_signal_set child_find_handled(void);
 
 /* Whether the child will place something at this number. */
 bool child_is_target(const struct child_plan *plan, long descriptor);

@@ -31,19 +31,19 @@ static int clone_vm(struct birth_slot *slot, struct newborn *ret_newborn)
 	char *bottom = stack_bottom(slot);
 	struct sys_clone_arguments arguments = {
 		.flags = CLONE_VM | CLONE_PIDFD | CLONE_CLEAR_SIGHAND | CLONE_CHILD_CLEARTID |
-		         (slot->plan.shared_table ? CLONE_FILES : 0),
+		         (slot->plan->shared_table ? CLONE_FILES : 0),
 		.pidfd = (uint64_t)(uintptr_t)&pidfd,
-		.child_tid = (uint64_t)(uintptr_t)&slot->word,
+		.child_tid = (uint64_t)(uintptr_t)slot->word,
 		.exit_signal = SIGCHLD,
 		.stack = (uint64_t)(uintptr_t)bottom,
 		.stack_size = (uint64_t)((char *)slot - bottom),
 	};
 
-	slot->plan.handlers_cleared = true;
-	atomic_store_explicit(&slot->word, 1, memory_order_release);
-	long pid = sys_clone3_call(&arguments, child_run_program, &slot->plan);
+	slot->plan->handlers_cleared = true;
+	atomic_store_explicit(slot->word, 1, memory_order_release);
+	long pid = sys_clone3_call(&arguments, child_run_program, slot->plan);
 	if (pid < 0) {
-		atomic_store_explicit(&slot->word, 0, memory_order_release);
+		atomic_store_explicit(slot->word, 0, memory_order_release);
 		return (int)pid;
 	}
 	*ret_newborn = (struct newborn){ (pid_t)pid, pidfd, PIDRING_BIRTH_CLONE_VM };
@@ -53,7 +53,7 @@ static int clone_vm(struct birth_slot *slot, struct newborn *ret_newborn)
 static int clone_vfork(struct birth_slot *slot, struct newborn *ret_newborn)
 {
 	int pidfd = -1;
-	long pid = sys_clone_vfork(slot, &pidfd, child_run_program_clone, &slot->plan);
+	long pid = sys_clone_vfork(slot, &pidfd, child_run_program_clone, slot->plan);
 
 	if (pid < 0)
 		return (int)pid;
@@ -87,11 +87,11 @@ static int fork_exec(const struct birth_paths *paths, struct birth_slot *slot, s
 	int pidfd = -1;
 
 	birth_fork_lock();
-	int r = open_report(&slot->plan, report);
+	int r = open_report(slot->plan, report);
 	if (r == 0) {
-		slot->plan.report_descriptor = slot->plan.kept_descriptor = report[1];
+		slot->plan->report_descriptor = slot->plan->kept_descriptor = report[1];
 		slot->report_descriptor = report[0];
-		r = birth_fork(child_run_program, &slot->plan, paths->self_pidfd, &pid, &pidfd);
+		r = birth_fork(child_run_program, slot->plan, paths->self_pidfd, &pid, &pidfd);
 		close(report[1]);
 		if (r < 0)
 			birth_program_release(slot);
@@ -104,7 +104,7 @@ static int fork_exec(const struct birth_paths *paths, struct birth_slot *slot, s
 
 int birth_program(const struct birth_paths *paths, struct birth_slot *slot, struct newborn *ret_newborn)
 {
-	struct child_plan *plan = &slot->plan;
+	struct child_plan *plan = slot->plan;
 
 	plan->have_close_range = paths->close_range;
 	plan->shared_table = paths->program == PIDRING_BIRTH_CLONE_VM && !plan->keep_descriptors;
@@ -116,7 +116,7 @@ int birth_program(const struct birth_paths *paths, struct birth_slot *slot, stru
 	plan->failed_step = 0;
 	plan->failed_error = 0;
 	slot->report_descriptor = -1;
-	atomic_store_explicit(&slot->word, 0, memory_order_relaxed);
+	atomic_store_explicit(slot->word, 0, memory_order_relaxed);
 
 	switch (paths->program) {
 	case PIDRING_BIRTH_CLONE_VM:
@@ -139,7 +139,7 @@ bool birth_program_is_settled(struct birth_slot *slot)
 {
 	if (slot->report_descriptor >= 0)
 		return is_readable(slot->report_descriptor);
-	return atomic_load_explicit(&slot->word, memory_order_acquire) == 0;
+	return sys_word_is_settled((const uint32_t *)slot->word);
 }
 
 void birth_program_wait(struct birth_slot *slot, int pidfd)
@@ -157,9 +157,10 @@ void birth_program_wait(struct birth_slot *slot, int pidfd)
 	}
 	while (!birth_program_is_settled(slot)) {
 		struct timespec now;
+		uint32_t word = atomic_load_explicit(slot->word, memory_order_acquire);
 		clock_gettime(CLOCK_MONOTONIC, &now);
 		int64_t deadline = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec + LOOK_EVERY;
-		int r = sys_futex_wait((const uint32_t *)&slot->word, 1, deadline);
+		int r = sys_futex_wait((const uint32_t *)slot->word, word, deadline);
 		if (r == -ETIMEDOUT && child_has_ended(pidfd))
 			return;
 	}
@@ -176,8 +177,8 @@ void birth_program_settle(struct birth_slot *slot)
 		length = read(slot->report_descriptor, &report, sizeof report);
 	while (length < 0 && errno == EINTR);
 	if (length == (ssize_t)sizeof report) {
-		slot->plan.failed_step = report.failed_step;
-		slot->plan.failed_error = report.failed_error;
+		slot->plan->failed_step = report.failed_step;
+		slot->plan->failed_error = report.failed_error;
 	}
 }
 

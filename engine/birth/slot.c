@@ -31,6 +31,8 @@ struct birth_slot *birth_slot_take(struct birth_slot_list *pool)
 	_Static_assert(sizeof(struct birth_slot) <= 4096, "a slot fits into the page above its stack");
 	slot = (struct birth_slot *)(mapping + size - page);
 	slot->mapping_size = size;
+	slot->word = &slot->own_word;
+	slot->plan = &slot->own_plan;
 	slot->report_descriptor = -1;
 	return slot;
 }

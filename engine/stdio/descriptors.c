@@ -97,6 +97,11 @@ void low_descriptors_close(struct low_descriptors *low, int kept)
 	close_one(&low->self);
 }
 
+void low_descriptors_forget(struct low_descriptors *low)
+{
+	*low = (struct low_descriptors){ .references = 1, .self = -1, .null = -1 };
+}
+
 int low_descriptors_renew(struct low_descriptors *low)
 {
 	low->references = 1;

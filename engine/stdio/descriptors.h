@@ -38,6 +38,8 @@ void low_descriptors_unreference(struct low_descriptors *low);
 int low_descriptors_renew(struct low_descriptors *low);
 /* In a fork: closes the stand-ins that no start had taken. */
 void low_descriptors_close_free(struct low_descriptors *low);
+/* In a process that shares the table of the one whose they are. */
+void low_descriptors_forget(struct low_descriptors *low);
 /* In a fork: closes all, but for the pidfd of the parent if it is `kept`. */
 void low_descriptors_close(struct low_descriptors *low, int kept);
 

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/futex.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -56,8 +57,19 @@ bool sys_pidfd_signals_groups(void)
 int sys_waitid_pidfd(int pidfd, siginfo_t *ret_information, struct rusage *ret_usage)
 {
 	ret_information->si_pid = 0;
-	return (int)raw_call5(SYS_waitid, P_PIDFD, pidfd, (long)ret_information, WEXITED | WNOHANG,
+	return (int)raw_call5(SYS_waitid, P_PIDFD, pidfd, (long)ret_information, WEXITED | WNOHANG | __WALL,
 	                      (long)ret_usage);
+}
+
+void sys_await_pidfd(int pidfd)
+{
+	while (raw_call5(SYS_waitid, P_PIDFD, pidfd, 0, WEXITED | __WALL, 0) == -EINTR)
+		;
+}
+
+bool sys_is_child(int pidfd)
+{
+	return raw_call5(SYS_waitid, P_PIDFD, pidfd, 0, WEXITED | WNOHANG | WNOWAIT | __WALL, 0) == 0;
 }
 
 int sys_pidfd_exit_status(int pidfd, int *ret_wait_status)
@@ -87,6 +99,29 @@ int sys_futex_wait(const uint32_t *word, uint32_t expected, int64_t deadline)
 	 * BITSET form takes an absolute deadline of CLOCK_MONOTONIC. */
 	return (int)raw_call6(SYS_futex, (long)word, FUTEX_WAIT_BITSET, expected, (long)timeout, 0,
 	                      (long)FUTEX_BITSET_MATCH_ANY);
+}
+
+bool sys_word_is_settled(const uint32_t *word)
+{
+	return (__atomic_load_n(word, __ATOMIC_ACQUIRE) & FUTEX_TID_MASK) == 0;
+}
+
+void sys_futex_wake(const uint32_t *word)
+{
+	raw_call3(SYS_futex, (long)word, FUTEX_WAKE, 1);
+}
+
+void sys_get_capabilities(uint32_t ret_capabilities[6])
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { { 0 } };
+
+	raw_call2(SYS_capget, (long)&header, (long)data);
+	for (int i = 0; i < 2; i++) {
+		ret_capabilities[3 * i] = data[i].effective;
+		ret_capabilities[3 * i + 1] = data[i].permitted;
+		ret_capabilities[3 * i + 2] = data[i].inheritable;
+	}
 }
 
 int sys_terminal_peer(int master, int flags)

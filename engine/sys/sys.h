@@ -76,8 +76,12 @@ int sys_pidfd_send_signal(int pidfd, int signal_number);
 int sys_pidfd_signal_group(int pidfd, int signal_number);
 bool sys_pidfd_signals_groups(void);
 /* waitid(2) on a pidfd for its end, without blocking, with the rusage that libc's waitid leaves out. Returns
- * 0 with si_pid 0 while it runs. */
+ * 0 with si_pid 0 while it runs. Any child, also one that sends no SIGCHLD. */
 int sys_waitid_pidfd(int pidfd, siginfo_t *ret_information, struct rusage *ret_usage);
+/* The same, but waits for it, and tells nothing. */
+void sys_await_pidfd(int pidfd);
+/* Whether it is a pidfd of a child of this process, ended or not, that nobody has reaped. */
+bool sys_is_child(int pidfd);
 /* The wait status of a process that somebody has reaped: ioctl(PIDFD_GET_INFO) with PIDFD_INFO_EXIT,
  * Linux 6.15. */
 int sys_pidfd_exit_status(int pidfd, int *ret_wait_status);
@@ -99,6 +103,15 @@ int sys_futex_wait(const uint32_t *word, uint32_t expected, int64_t deadline);
 
 /* The other end of a pseudo-terminal, opened whatever is mounted: ioctl(TIOCGPTPEER), Linux 4.13. */
 int sys_terminal_peer(int master, int flags);
+
+/* Whether the kernel has let go of a word by which it tells that a child has left its creator's memory, or has ended:
+ * that of CLONE_CHILD_CLEARTID is zero then, that of a robust futex nobody's. */
+bool sys_word_is_settled(const uint32_t *word);
+/* Wakes one who waits, in whichever process. */
+void sys_futex_wake(const uint32_t *word);
+
+/* capget(2) of this thread: effective, permitted, inheritable, twice 32 bits. All zero if it fails. */
+void sys_get_capabilities(uint32_t ret_capabilities[6]);
 
 int sys_signal_mask(const sys_signal_set *set, sys_signal_set *ret_old);
 

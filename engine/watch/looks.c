@@ -5,6 +5,7 @@
  * less often. Failures do not wait for this: the child ends, and its pidfd tells.
  */
 #include "clock.h"
+#include "sys/sys.h"
 #include "watch/watch.h"
 
 enum { FIRST_LOOK = 200 * 1000, SLOWEST_LOOK = 10 * 1000 * 1000 }; /* nanoseconds */
@@ -38,7 +39,7 @@ static bool has_come(struct watch_item *item)
 {
 	if (item->stops)
 		return watch_stopped(item->descriptor, item->information);
-	return __atomic_load_n(item->word, __ATOMIC_ACQUIRE) == 0;
+	return sys_word_is_settled(item->word);
 }
 
 void watch_looks_run(struct watch *watch)

@@ -75,7 +75,7 @@ int watch_reap(int pidfd, struct reaped *ret_reaped)
 bool watch_stopped(int pidfd, siginfo_t *ret_information)
 {
 	ret_information->si_pid = 0;
-	if (waitid(P_PIDFD, (id_t)pidfd, ret_information, WSTOPPED | WCONTINUED | WNOHANG) < 0)
+	if (waitid(P_PIDFD, (id_t)pidfd, ret_information, WSTOPPED | WCONTINUED | WNOHANG | __WALL) < 0)
 		return errno == ECHILD;
 	return ret_information->si_pid != 0;
 }

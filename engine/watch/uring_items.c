@@ -35,8 +35,19 @@ static void prepare_read(struct io_uring_sqe *sqe, const struct watch_item *item
 static void prepare_stop(struct io_uring_sqe *sqe, const struct watch_item *item)
 {
 	io_uring_prep_rw(SYS_RING_WAITID, sqe, item->descriptor, NULL, P_PIDFD, 0);
-	sqe->file_index = WSTOPPED | WCONTINUED;
+	sqe->file_index = WSTOPPED | WCONTINUED | __WALL;
 	sqe->addr2 = (uint64_t)(uintptr_t)item->information;
+}
+
+/* Its owner may change before it is settled: then the kernel does not wait, and the item is handed to it again. */
+static void prepare_word(struct io_uring_sqe *sqe, const struct watch_item *item)
+{
+	uint32_t now = __atomic_load_n(item->word, __ATOMIC_ACQUIRE);
+	/* What is settled will not be woken any more: the kernel is to find something else than it expects. */
+	uint32_t expected = sys_word_is_settled(&now) ? ~now : now;
+
+	io_uring_prep_rw(SYS_RING_FUTEX_WAIT, sqe, SYS_FUTEX2_32_BITS_SHARED, item->word, 0, expected);
+	sqe->addr3 = UINT32_MAX; /* any wake-up */
 }
 
 static void read_by_poll(struct watch_item *item)
@@ -65,8 +76,7 @@ int uring_submit_item(struct uring_watch *self, struct watch_item *item)
 	} else if (item->descriptor >= 0) {
 		io_uring_prep_poll_add(sqe, item->descriptor, (unsigned)item->events);
 	} else {
-		io_uring_prep_rw(SYS_RING_FUTEX_WAIT, sqe, SYS_FUTEX2_32_BITS_SHARED, item->word, 0, 1);
-		sqe->addr3 = UINT32_MAX; /* any wake-up */
+		prepare_word(sqe, item);
 	}
 	io_uring_sqe_set_data(sqe, item);
 	return 0;
@@ -151,7 +161,7 @@ static bool is_over(const struct watch_item *item, int result)
 		return true;
 	if (item->descriptor >= 0)
 		return result != -ECANCELED;
-	return __atomic_load_n(item->word, __ATOMIC_ACQUIRE) == 0;
+	return sys_word_is_settled(item->word);
 }
 
 static void end_item(struct uring_watch *self, struct watch_item *item, int result)

@@ -36,7 +36,7 @@ struct watch_item {
 	short events;         /* POLLIN, POLLOUT, or 0 if only the going of its other end matters */
 	bool reads;           /* what can be read is read, again and again, until its end */
 	bool stops;           /* it is a pidfd, and what matters is that the child has stopped or gone on */
-	const uint32_t *word; /* becomes zero: a shared futex that the kernel clears and wakes */
+	const uint32_t *word; /* becomes settled (sys.h): a shared futex that the kernel changes and wakes */
 	void *owner;          /* the caller's */
 
 	struct watch_chunk_list chunks; /* of one that reads: what has come, for the caller to take */

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The nursery: memory that an application shares with its forkservers and with the children that have not begun yet.
+ * It is at the same address in all of them, so pointers into it mean the same. A head, and boxes: one a child.
+ *
+ * Who writes what, and when it is read:
+ *
+ *   asked   the application asks a server to clone; the server takes it back before it does
+ *   bell    the application has asked; the server sleeps on it
+ *   answer  the server has cloned, or failed; the application may sleep on it
+ *   go      the application has filled the box; the child sleeps on it
+ *   word    not settled from before the clone until the child no longer needs the box. The child makes
+ *           itself its owner as that of a robust futex, so the kernel settles and wakes it at exec and at death,
+ *           whatever the child dies of: CLONE_CHILD_CLEARTID does not act in a child that has its memory to itself.
+ *
+ * Each side believes nothing that the other could have spoilt: the server and the child keep in private memory what
+ * they know from before the clone, and check the rest against it; the application looks at pidfds before it takes them.
+ */
+#ifndef PIDRING_BIRTH_NURSERY_H
+#define PIDRING_BIRTH_NURSERY_H
+
+#include "birth/birth.h"
+
+#include <linux/futex.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	NURSERY_SERVERS = 64,
+	NURSERY_BOX_SIZE = 1024 * 1024,      /* of address space: only touched pages cost anything */
+	NURSERY_BOX_KEPT = 64 * 1024,        /* what is touched beyond is given back after use */
+	NURSERY_SPARE_BOXES = 96,            /* starts under way, beside those that are parked */
+	NURSERY_PARENT_SIGNAL = SYS_SIGNALS, /* how servers and parked children hear of their parent's end */
+};
+
+/* What a server is asked for: asked = server << NURSERY_REQUEST_BITS | request. */
+enum nursery_request {
+	REQUEST_NONE = 0,
+	REQUEST_PARK = 1, /* a child that will wait for its task */
+	REQUEST_NOW = 2,  /* the task is there already; goes before those to be parked */
+};
+
+enum { NURSERY_REQUEST_BITS = 2 };
+
+enum nursery_answer {
+	ANSWER_NONE = 0,
+	ANSWER_AWAITED = 1, /* none yet, and somebody sleeps on it */
+	ANSWER_GIVEN = 2,   /* error, or pid and pidfd, are there */
+};
+
+/* What a child is told to be. */
+enum nursery_task {
+	TASK_PROGRAM = 1,
+	TASK_FUNCTION = 2,
+	TASK_SERVER = 3,
+};
+
+/* A list of one robust futex, as the kernel reads it. */
+struct nursery_robust_list {
+	struct robust_list_head head;
+	struct robust_list entry;
+};
+
+struct nursery_box {
+	struct child_plan plan;
+	_Atomic uint32_t word;
+	struct nursery_robust_list robust;
+	_Atomic uint32_t answer;
+	_Atomic uint32_t go;
+	int pid, pidfd; /* written by the kernel, in the clone */
+	int error;      /* of the clone; 0, or a negated errno */
+
+	enum nursery_task task;
+	unsigned server;        /* SERVER: which one it becomes */
+	pid_t group;            /* the application's process group */
+	sys_signal_set ignored; /* PROGRAM: what it is to ignore */
+	size_t string_count;    /* PROGRAM: of argv and envp together, without their ends */
+	int (*target)(void *);  /* FUNCTION: to be known to the server */
+	size_t message_length;  /* FUNCTION: at `room` */
+	size_t length;          /* of what is used of `room` */
+	_Alignas(16) unsigned char room[];
+};
+
+#define NURSERY_ROOM ((size_t)NURSERY_BOX_SIZE - sizeof(struct nursery_box))
+
+struct nursery_server {
+	_Atomic uint32_t bell;
+	_Atomic uint32_t sleeps;
+};
+
+struct nursery {
+	struct nursery_server servers[NURSERY_SERVERS];
+	_Atomic uint32_t asked[]; /* one a box */
+};
+
+/* The boxes begin behind the head, at a multiple of their size from its beginning. */
+static inline struct nursery_box *nursery_box(struct nursery *nursery, unsigned index)
+{
+	return (struct nursery_box *)((char *)nursery + ((size_t)index + 1) * NURSERY_BOX_SIZE);
+}
+
+static inline size_t nursery_size(unsigned boxes)
+{
+	return ((size_t)boxes + 1) * NURSERY_BOX_SIZE;
+}
+
+#endif

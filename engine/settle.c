@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * After the birth: what a child still looks at (its slot, descriptors that stand in for others, its ends of streams)
+ * is kept until it has left the creator's memory and table, and then given back.
+ */
+#include "engine.h"
+#include "family.h"
+#include "start.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+static void close_descriptor(int *descriptor)
+{
+	if (*descriptor >= 0)
+		close(*descriptor);
+	*descriptor = -1;
+}
+
+static void give_slot_back(struct pidring_process *process)
+{
+	birth_program_release(process->slot);
+	descriptors_give_back(process->low, &process->taken);
+	if (process->box)
+		forkserver_give_back(process->forkserver, process->box);
+	else
+		birth_slot_give_back(&family.slots, process->slot);
+	process->box = NULL;
+	process->slot = NULL;
+}
+
+void start_release(struct pidring_process *process)
+{
+	if (process->slot)
+		give_slot_back(process);
+	if (process->forkserver)
+		forkserver_unreference(process->forkserver);
+	process->forkserver = NULL;
+	free(process->placements);
+	process->placements = NULL;
+	stream_ends_close_child(&process->ends);
+	close_descriptor(&process->authkey_memfd);
+	launch_free(process->launch);
+	process->launch = NULL;
+	low_descriptors_unreference(process->low);
+	process->low = NULL;
+	TAILQ_REMOVE(&family.starts, process, start_link);
+}
+
+/* A function's start is not told of, and if there is nothing to close it does not matter when it is over. */
+static bool is_to_be_watched(const struct pidring_process *process)
+{
+	if (process->settings->program)
+		return true;
+	for (int i = 0; i < 3; i++)
+		if (process->ends.child[i] >= 0)
+			return true;
+	return process->taken.mask != 0;
+}
+
+void start_leave_to_watch(struct pidring_process *process)
+{
+	if (!process->engine || !is_to_be_watched(process))
+		return;
+	if (birth_program_is_settled(process->slot)) {
+		process_settle(process);
+		return;
+	}
+	process->birth_watch.item.descriptor = process->slot->report_descriptor;
+	process->birth_watch.item.word = (const uint32_t *)process->slot->word;
+	engine_watch(process, &process->birth_watch);
+}
+
+/* Tells once how an asynchronous start went. */
+static void tell(struct pidring_process *process)
+{
+	struct birth_slot *slot = process->slot;
+
+	process->told = true;
+	birth_program_settle(slot);
+	if (!process->settings->program)
+		return;
+	if (slot->plan->failed_error != 0) {
+		start_explain_child(process, &process->failure);
+		engine_push(process, EVENT_START_FAILED);
+	} else {
+		engine_push(process, EVENT_STARTED);
+	}
+}
+
+void process_settle(struct pidring_process *process)
+{
+	struct birth_slot *slot = process->slot;
+
+	if (!slot)
+		return;
+	if (!process->told && process->state != PROCESS_ENDED && !birth_program_is_settled(slot))
+		return;
+	if (!process->told)
+		tell(process);
+	/* While the kernel still has the slot in a watch, its descriptor may not be closed: this comes by
+	 * again. */
+	if (engine_unwatch(process, &process->birth_watch))
+		start_release(process);
+}
+
+void start_settle_some(void)
+{
+	/* So many that are not settled end a pass: the oldest come first. */
+	enum { PATIENCE = 4 };
+	struct pidring_process *process, *next;
+	unsigned unsettled = 0;
+
+	for (process = TAILQ_FIRST(&family.starts); process && unsettled < PATIENCE; process = next) {
+		next = TAILQ_NEXT(process, start_link);
+		if (process->state == PROCESS_STARTING || process->settings->program)
+			continue;
+		if (birth_program_is_settled(process->slot))
+			process_settle(process);
+		else
+			unsettled++;
+	}
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* A start under way, for the files that it is spread over. */
+#ifndef PIDRING_START_H
+#define PIDRING_START_H
+
+#include "birth/birth.h"
+#include "process.h"
+
+struct start {
+	struct pidring_process *process;
+	struct birth_paths paths;
+	struct child_plan function_plan; /* a program's is in its slot, as is that of a server's child */
+	struct pidring_process *parent;  /* this process as a function's child will see it */
+	sys_signal_set caller_mask;
+	int result;
+	bool waits; /* there is a second half */
+	bool asked; /* of a server, whose answer is still to come */
+	bool without_server;
+	sys_signal_set reset;
+	struct pidring_failure failure;
+};
+
+/* --- start.c --- */
+
+/* Creates the child; start_finish, if it worked, waits for what is to be waited for. `process` and `reset` are set. */
+int start_first_half(struct start *start);
+int start_finish(struct start *start);
+
+/* Keeps the sentence that explain() has, which is the thread's. Returns the error. */
+int start_fail(struct pidring_failure *ret_failure, enum pidring_step step, int error);
+bool start_is_program(const struct pidring_process *process);
+/* What of the plan comes from the settings alone. */
+void start_plan(struct child_plan *plan, const struct pidring_process *process, int self_pidfd);
+
+/* --- start_failure.c --- */
+
+/* The child of process->slot has reported a failure. */
+int start_explain_child(struct pidring_process *process, struct pidring_failure *ret_failure);
+
+/* --- settle.c --- */
+
+/* With the lock held: gives back what a settled or failed start no longer needs. */
+void start_release(struct pidring_process *process);
+/* With the lock held: nobody waits for the child to take what it needs; the watch, or the end, will tell. */
+void start_leave_to_watch(struct pidring_process *process);
+/* With the lock held: those of which nobody is told, some of them. */
+void start_settle_some(void);
+
+/* --- start_server.c: with a forkserver --- */
+
+/* With the lock held: finds the server, if there can be one. */
+int start_find_server(struct start *start);
+/* Without: waits until it serves. */
+int start_await_server(struct start *start);
+/* With the lock held: a box for the child, in process->slot. False: none is to be had. */
+bool start_take_box(struct start *start);
+/* With the lock held: what the plan points to goes into the box. */
+int start_pack(struct start *start);
+/* Creates the child, or asks for one. */
+int start_send(struct start *start);
+/* What was asked for. -EPIPE: there is no server any more, and nothing was created. */
+int start_await_newborn(struct start *start);
+
+#endif

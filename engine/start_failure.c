@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* Why a start failed, in words. */
+#include "explain.h"
+#include "start.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const step_names[] = {
+	[PIDRING_STEP_NONE] = "none",
+	[PIDRING_STEP_STATE] = "state",
+	[PIDRING_STEP_PREPARE] = "preparation",
+	[PIDRING_STEP_LOOK_UP] = "look-up",
+	[PIDRING_STEP_CLONE] = "clone",
+	[PIDRING_STEP_SESSION] = "session",
+	[PIDRING_STEP_GROUP] = "group",
+	[PIDRING_STEP_WORKING_DIRECTORY] = "working directory",
+	[PIDRING_STEP_LIMIT] = "limit",
+	[PIDRING_STEP_DEATH_SIGNAL] = "death signal",
+	[PIDRING_STEP_DESCRIPTORS] = "descriptors",
+	[PIDRING_STEP_STREAM] = "stream",
+	[PIDRING_STEP_SIGNALS] = "signals",
+	[PIDRING_STEP_EXEC] = "exec",
+	[PIDRING_STEP_INTERPRETER] = "interpreter",
+	[PIDRING_STEP_TERMINAL] = "terminal",
+	[PIDRING_STEP_FORKSERVER] = "forkserver",
+};
+
+const char *pidring_step_name(enum pidring_step step)
+{
+	size_t count = sizeof step_names / sizeof step_names[0];
+
+	return (size_t)step < count ? step_names[step] : "unknown";
+}
+
+int start_fail(struct pidring_failure *ret_failure, enum pidring_step step, int error)
+{
+	ret_failure->step = step;
+	ret_failure->error = -error;
+	snprintf(ret_failure->sentence, sizeof ret_failure->sentence, "%s", pidring_explain());
+	return error;
+}
+
+static int explain_exec(struct pidring_process *process, enum pidring_step *step, int error)
+{
+	const char *path = process->launch->path;
+	char interpreter[128];
+
+	if (error == -ENOENT &&
+	    launch_lacks_interpreter(process->launch, process->settings, interpreter, sizeof interpreter)) {
+		*step = PIDRING_STEP_INTERPRETER;
+		return explain(error, "cannot run '%s': its interpreter '%s' is missing", path, interpreter);
+	}
+	if (error == -EACCES && launch_is_directory(process->launch, process->settings))
+		return explain(error, "cannot run '%s': it is a directory", path);
+	if (error == -EACCES)
+		return explain(error, "cannot run '%s': it may not be executed", path);
+	if (error == -ENOEXEC)
+		return explain(error,
+		               "cannot run '%s': it is no program for this machine, and no script with #!",
+		               path);
+	return explain(error, "cannot run '%s': %s", path, strerror(-error));
+}
+
+int start_explain_child(struct pidring_process *process, struct pidring_failure *ret_failure)
+{
+	enum pidring_step step = (enum pidring_step)process->slot->plan->failed_step;
+	int error = -process->slot->plan->failed_error;
+
+	switch (step) {
+	case PIDRING_STEP_EXEC:
+		explain_exec(process, &step, error);
+		break;
+	case PIDRING_STEP_WORKING_DIRECTORY:
+		explain(error, "cannot enter the working directory '%s' to run '%s': %s",
+		        process->settings->working_directory, process->launch->path, strerror(-error));
+		break;
+	default:
+		explain(error, "cannot run '%s': its %s: %s", process->launch->path, pidring_step_name(step),
+		        strerror(-error));
+	}
+	return start_fail(ret_failure, step, error);
+}

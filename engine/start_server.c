@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/* Starts through a forkserver, as far as they differ from others. */
+#include "engine.h"
+#include "explain.h"
+#include "family.h"
+#include "message.h"
+#include "start.h"
+#include "sys/sys.h"
+
+#include <errno.h>
+#include <string.h>
+
+int start_find_server(struct start *start)
+{
+	struct pidring_process *process = start->process;
+	const struct settings *settings = process->settings;
+	struct forkserver *forkserver;
+
+	if (settings->start_method != PIDRING_FORKSERVER || start->without_server)
+		return 0;
+	int r = engine_find_forkserver(process->engine, &forkserver);
+	if (r < 0 || !forkserver)
+		return r;
+	if (settings->target && !forkserver_knows(forkserver, (const void *)(uintptr_t)settings->target))
+		return explain(
+			-ENXIO,
+			"the forkserver does not know the target of process '%s', which was loaded after "
+			"the server was made",
+			process->name);
+	forkserver_reference(forkserver);
+	process->forkserver = forkserver;
+	return 0;
+}
+
+/* With the lock held. */
+static void do_without(struct pidring_process *process)
+{
+	forkserver_unreference(process->forkserver);
+	process->forkserver = NULL;
+}
+
+int start_await_server(struct start *start)
+{
+	struct pidring_process *process = start->process;
+
+	if (!process->forkserver)
+		return 0;
+	int r = forkserver_wait_ready(process->forkserver);
+	if (r == 0)
+		return 0;
+	family_enter();
+	if (process->engine)
+		r = engine_give_up_forkserver(process->engine, process->forkserver, r);
+	if (r == 0)
+		do_without(process);
+	family_leave();
+	return r < 0 ? start_fail(&start->failure, PIDRING_STEP_FORKSERVER, r) : 0;
+}
+
+bool start_take_box(struct start *start)
+{
+	struct pidring_process *process = start->process;
+
+	if (!process->forkserver)
+		return false;
+	process->box = forkserver_take(process->forkserver, !process->settings->asynchronous);
+	if (!process->box) {
+		do_without(process);
+		return false;
+	}
+	process->slot = forkserver_slot(process->forkserver, process->box);
+	return true;
+}
+
+static int pack_program(struct start *start)
+{
+	struct pidring_process *process = start->process;
+	struct child_plan *plan = process->slot->plan;
+	/* Its own ignored signals are the server's. */
+	sys_signal_set ignored = process->settings->keep_signals ? child_find_ignored() : 0;
+
+	plan->shared_table = true;
+	plan->have_close_range = true;
+	plan->reset_signals = true;
+	return nursery_pack_program(process->box, ignored);
+}
+
+static int pack_function(struct start *start)
+{
+	struct pidring_process *process = start->process;
+	size_t length = 0;
+	void *message = message_new(process, &length);
+
+	if (!message)
+		return explain(-ENOMEM, "no memory for what the child must be told");
+	process->slot->plan->shared_table = true;
+	process->slot->plan->have_close_range = true;
+	int r = nursery_pack_function(process->box, process->settings->target, message, length);
+	message_free(message, length);
+	return r < 0 ? explain(r, "what the child must be told is too long: %zu bytes", length) : 0;
+}
+
+int start_pack(struct start *start)
+{
+	return start_is_program(start->process) ? pack_program(start) : pack_function(start);
+}
+
+/* With the lock held. */
+static int take_newborn(struct start *start)
+{
+	struct pidring_process *process = start->process;
+
+	start->asked = false;
+	return forkserver_take_newborn(process->forkserver, process->box, &process->newborn);
+}
+
+int start_send(struct start *start)
+{
+	struct pidring_process *process = start->process;
+
+	sys_signal_mask(NULL, &start->caller_mask);
+	process->slot->plan->signal_mask =
+		!start_is_program(process) || process->settings->keep_signals ? start->caller_mask : 0;
+	family_enter();
+	start->asked = forkserver_send(process->forkserver, process->box);
+	int r = start->asked ? 0 : take_newborn(start);
+	family_leave();
+	if (start->asked)
+		start->waits = true;
+	return r;
+}
+
+int start_await_newborn(struct start *start)
+{
+	struct pidring_process *process = start->process;
+	int r = 0;
+
+	if (!start->asked)
+		return 0;
+	while (r == 0 && !forkserver_await(process->box)) {
+		family_enter();
+		r = forkserver_look_after(process->forkserver);
+		family_leave();
+	}
+	/* The server may have cloned it before it died. */
+	family_enter();
+	r = take_newborn(start);
+	family_leave();
+	if (r == 0 || r == -EPIPE)
+		return r;
+	explain(r, "the forkserver cannot create a child: %s", strerror(-r));
+	return start_fail(&start->failure, PIDRING_STEP_CLONE, r);
+}
