@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What it is worth that a server shares the caller's table of descriptors: start to reaped through raw servers. */
+/* What it is worth that a server shares the caller's table of descriptors: starts through raw servers. */
 #include "families.h"
 #include "raw_server.h"
 
@@ -27,46 +27,60 @@ static void tear_down(enum bench_world world)
 	raw_servers_close();
 }
 
-static int64_t measure(enum raw_server_kind kind)
+/* Of the three times of an operation that the harness keeps. */
+enum {
+	TIME_TO_PIDFD = 0,
+	TIME_TO_REAPED = 1,
+};
+
+static void measure(enum raw_server_kind kind, int64_t *ret_times)
 {
 	int64_t start = bench_now();
+	int pidfd = raw_server_start(kind, streams);
 
-	raw_server_reap(raw_server_start(kind, streams));
-	return bench_now() - start;
+	ret_times[TIME_TO_PIDFD] = bench_now() - start;
+	raw_server_reap(pidfd);
+	ret_times[TIME_TO_REAPED] = bench_now() - start;
 }
 
-static int64_t measure_futex(void)
+static void measure_futex(int64_t *ret_times)
 {
-	return measure(RAW_SERVER_FUTEX);
+	measure(RAW_SERVER_FUTEX, ret_times);
 }
 
-static int64_t measure_socket(void)
+static void measure_socket(int64_t *ret_times)
 {
-	return measure(RAW_SERVER_SOCKET);
+	measure(RAW_SERVER_SOCKET, ret_times);
 }
 
-static int64_t measure_rights(void)
+static void measure_rights(int64_t *ret_times)
 {
-	return measure(RAW_SERVER_RIGHTS);
+	measure(RAW_SERVER_RIGHTS, ret_times);
 }
 
 static const struct bench_contender contenders[] = {
-	{ .name = "shared-futex", .measure = measure_futex, .world = BENCH_BARE },
-	{ .name = "shared-socket", .measure = measure_socket, .world = BENCH_BARE },
-	{ .name = "own-rights", .measure = measure_rights, .world = BENCH_BARE },
+	{ .name = "shared-futex", .measure_all = measure_futex, .world = BENCH_BARE },
+	{ .name = "shared-socket", .measure_all = measure_socket, .world = BENCH_BARE },
+	{ .name = "own-rights", .measure_all = measure_rights, .world = BENCH_BARE },
 	{ 0 },
 };
 
-#define ROW(row_name, row_title, row_rounds, ...)                                                \
-	{                                                                                        \
-		.name = (row_name), .title = (row_title), .contenders = contenders,              \
-		.baseline = "own-rights", .conditions = { __VA_ARGS__ }, .rounds = (row_rounds), \
-		.rehearsed = true, .grown_last = true, .set_up = set_up, .tear_down = tear_down  \
+#define ROW(condition, row_measure, measure_name, row_title, row_rounds, ...)                       \
+	{                                                                                           \
+		.name = "table-" measure_name "-" condition, .title = row_title,                    \
+		.together = "table-" condition, .measure = (row_measure), .contenders = contenders, \
+		.baseline = "own-rights", .conditions = { __VA_ARGS__ }, .rounds = (row_rounds),    \
+		.rehearsed = true, .grown_last = true, .set_up = set_up, .tear_down = tear_down     \
 	}
+#define ROWS(condition, row_title, row_rounds, ...)                                                       \
+	ROW(condition, TIME_TO_PIDFD, "pidfd", "raw servers, until the caller has the pidfd, " row_title, \
+	    row_rounds, __VA_ARGS__),                                                                     \
+		ROW(condition, TIME_TO_REAPED, "reaped", "raw servers, start to reaped, " row_title,      \
+	            row_rounds, __VA_ARGS__)
 
 const struct bench_row table_rows[] = {
-	ROW("table-one-core", "a raw server's table of descriptors, one core", 1000, 1, 10, 0),
-	ROW("table-two-cores", "a raw server's table of descriptors, two cores", 1000, 2, 10, 0),
-	ROW("table-descriptors-one-core", "the same, the caller has 10,000 open, one core", 300, 1, 10000, 0),
+	ROWS("one-core", "one core", 1000, 1, 10, 0),
+	ROWS("two-cores", "two cores", 1000, 2, 10, 0),
+	ROWS("descriptors-one-core", "10,000 descriptors open, one core", 300, 1, 10000, 0),
 	{ 0 },
 };
