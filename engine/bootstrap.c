@@ -270,6 +270,21 @@ static int open_parent(pid_t pid)
 	return sys_above_streams(eventfd(1, EFD_CLOEXEC));
 }
 
+/* Every first write to a page of a fork is a fault: those of the family, of the heap and of the stack are taken now. */
+void bootstrap_park(void)
+{
+	enum { DEPTH = 8 * 1024 };
+	char depth[DEPTH];
+
+	family_enter();
+	family_leave();
+	explicit_bzero(depth, sizeof depth);
+	void *heap = malloc(DEPTH);
+	if (heap)
+		explicit_bzero(heap, DEPTH);
+	free(heap);
+}
+
 void bootstrap_serve(const struct forkserver_child *child)
 {
 	target_may_run = false;

@@ -16,7 +16,9 @@ struct bootstrap {
 
 /* The child function of birth_function. `bootstrap` is a struct bootstrap. */
 void bootstrap_run(void *bootstrap) __attribute__((noreturn));
-/* The same in a child of a forkserver. */
+/* In a child of a forkserver that waits for its task: takes the page faults that can be had ahead. */
+void bootstrap_park(void);
+/* As bootstrap_run, in a child of a forkserver. */
 void bootstrap_serve(const struct forkserver_child *child) __attribute__((noreturn));
 
 #endif

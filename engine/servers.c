@@ -30,6 +30,7 @@ void engine_set_forkserver_options(struct pidring *engine, const struct pidring_
 			.forget = family_forget_originals,
 			.preload = options->preload,
 			.preload_argument = options->preload_argument,
+			.park = bootstrap_park,
 			.live = bootstrap_serve,
 		},
 	};

@@ -96,6 +96,8 @@ void process_settle(struct pidring_process *process)
 		return;
 	if (!process->told && process->state != PROCESS_ENDED && !birth_program_is_settled(slot))
 		return;
+	if (process->box && !birth_program_is_settled(slot))
+		nursery_settle(process->box);
 	if (!process->told)
 		tell(process);
 	/* While the kernel still has the slot in a watch, its descriptor may not be closed: this comes by

@@ -85,6 +85,9 @@ int birth_fork(void (*child)(void *argument), void *argument, int parent_pidfd, 
 /* In a fork that the library did not make: the lock may have been held by a thread that stayed behind. */
 void birth_fork_forget(void);
 
+/* Whether nobody else can hold a lock of libc's: there is no other thread, but perhaps the keeper, which holds none while
+ * it waits. */
+bool birth_is_alone(void);
 /* Whether a function that was started by this thread now would be born of clone3. */
 bool birth_function_clones(const struct birth_paths *paths);
 /* Forks a child that calls function->child. All signals are blocked by the caller, in the child too. */
@@ -98,6 +101,8 @@ int birth_function(const struct birth_paths *paths, const struct birth_function 
  * thread.
  */
 int keeper_call(void (*function)(void *argument), void *argument);
+/* Whether there is such a thread. */
+bool keeper_is_there(void);
 /* In a fork: the keeper has stayed behind. */
 void keeper_forget(void);
 

@@ -13,6 +13,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/single_threaded.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct repairs {
@@ -82,6 +83,19 @@ static bool is_single_threaded(void)
 #else
 	return __libc_single_threaded;
 #endif
+}
+
+/* libc never says so again once there was a second thread. The kernel counts those that are there: /proc/PID/task has a
+ * link for each, and two of its own. */
+bool birth_is_alone(void)
+{
+	struct stat status;
+
+	if (is_single_threaded())
+		return true;
+	if (stat("/proc/self/task", &status) < 0)
+		return false;
+	return status.st_nlink == 2 + 1 + (keeper_is_there() ? 1U : 0U);
 }
 
 bool birth_function_clones(const struct birth_paths *paths)

@@ -526,7 +526,7 @@ bool forkserver_is_current(struct forkserver *forkserver)
 
 bool forkserver_is_possible(const struct birth_paths *paths)
 {
-	return paths->clone3 && paths->close_range && birth_function_clones(paths);
+	return paths->clone3 && paths->close_range && birth_is_alone();
 }
 
 static int map_nursery(struct forkserver *forkserver)

@@ -35,6 +35,8 @@ struct forkserver_callbacks {
 	void (*forget)(void);
 	void (*preload)(void *argument); /* NULL: none */
 	void *preload_argument;
+	/* In a child that will wait: whatever can be done ahead. */
+	void (*park)(void);
 	/* Lives a function's child, and never returns. */
 	void (*live)(const struct forkserver_child *child);
 };
@@ -89,6 +91,9 @@ int forkserver_look_after(struct forkserver *forkserver);
 /* The child that has been sent; or the answer's error. */
 int forkserver_take_newborn(struct forkserver *forkserver, struct nursery_box *box,
                             struct newborn *ret_newborn);
+/* The child has no more use for the box, and who watches it is told. For the child; and for the application when a child
+ * has ended that may not have come so far as to own the box. */
+void nursery_settle(struct nursery_box *box);
 /* The child has left the box, or there was none. */
 void forkserver_give_back(struct forkserver *forkserver, struct nursery_box *box);
 

@@ -75,6 +75,14 @@ int keeper_call(void (*function)(void *argument), void *argument)
 	return r;
 }
 
+bool keeper_is_there(void)
+{
+	pthread_mutex_lock(&keeper.lock);
+	bool running = keeper.running;
+	pthread_mutex_unlock(&keeper.lock);
+	return running;
+}
+
 void keeper_forget(void)
 {
 	keeper.turn = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;

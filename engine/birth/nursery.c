@@ -7,6 +7,12 @@
 #include <errno.h>
 #include <string.h>
 
+void nursery_settle(struct nursery_box *box)
+{
+	atomic_store(&box->word, 0);
+	sys_futex_wake((const uint32_t *)&box->word);
+}
+
 /* Where the next piece goes. */
 struct packing {
 	unsigned char *at, *end;

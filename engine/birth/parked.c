@@ -41,8 +41,7 @@ static void own(struct nursery_box *box, pid_t thread)
 static void settle(void)
 {
 	sys_set_robust_list(own_server->robust_list, own_server->robust_list_length);
-	atomic_store(&own_box->word, 0);
-	sys_futex_wake((const uint32_t *)&own_box->word);
+	nursery_settle(own_box);
 }
 
 static void settle_function(void)
@@ -65,7 +64,7 @@ static int stop_waiting(const struct server *server, const struct nursery_box *b
 	if (server->policy == SCHED_OTHER)
 		sched_setscheduler(0, server->policy, &server->scheduling);
 	/* Fails if the group has vanished since, with all who were in it. */
-	if (!plan->new_session && !plan->new_group && getpgrp() != box->group)
+	if (!plan->new_session && !plan->new_group)
 		setpgid(0, box->group);
 	return unshare(CLONE_FS) < 0 ? -errno : 0;
 }
@@ -211,11 +210,12 @@ static void watch_parent_again(const struct server *server)
 		_exit(0);
 }
 
-static void await_task(struct nursery_box *box)
+static void await_task(const struct server *server, struct nursery_box *box)
 {
 	if (atomic_load(&box->go) != 0)
 		return;
 	prctl(PR_SET_NAME, "pidring-parked", 0, 0, 0);
+	server->callbacks.park();
 	while (atomic_load(&box->go) == 0)
 		sys_futex_wait((const uint32_t *)&box->go, 0, INT64_MAX);
 }
@@ -226,7 +226,7 @@ void parked_live(struct server *server, struct nursery_box *box)
 	own_box = box;
 	own(box, *server->thread_id);
 	watch_parent_again(server);
-	await_task(box);
+	await_task(server, box);
 	switch (box->task) {
 	case TASK_PROGRAM:
 		become_program(server, box);

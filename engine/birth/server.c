@@ -4,8 +4,9 @@
  *
  * It has one thread and calls nothing that allocates or waits, but for the preload function. All signals are blocked
  * but one, by which the kernel tells of its parent's end; a thread of the parent that ends sends it, too, hence the
- * look. What blocks signals also keeps those of the terminal away: the server stays in the application's group and
- * session, as its children are to be there.
+ * look. Servers and parked children are a process group of their own, in the application's session: what a terminal
+ * sends to the application's group would otherwise wait in a parked child, and end it when it begins. A child joins the
+ * application's group then.
  */
 #include "birth/server.h"
 
@@ -130,6 +131,7 @@ void server_begin(struct server *server)
 {
 	sys_set_robust_list(server->robust_list, server->robust_list_length);
 	prctl(PR_GET_NAME, server->name, 0, 0, 0);
+	setpgid(0, 0);
 	watch_parent(server);
 	server->callbacks.forget();
 	/* What the application has not written yet is not to be written by every child. */
