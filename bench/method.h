@@ -55,6 +55,6 @@ void method_measure_library(const struct pidring_options *options, enum pidring_
 		METHOD_ROWS(kind, "256mb-one-core", title ", 256 MB resident, one core", 60, 1, 10, 256),   \
 		METHOD_ROWS(kind, "1gb-one-core", title ", 1 GB resident, one core", 25, 1, 10, 1024),      \
 		METHOD_ROWS(kind, "1gb-two-cores", title ", 1 GB resident, two cores", 25, 2, 10, 1024),    \
-		METHOD_ROWS(kind, "2gb-one-core", title ", 2 GB resident, one core", 20, 1, 10, 2048)
+		METHOD_ROWS(kind, "2gb-one-core", title ", 2 GB resident, one core", 15, 1, 10, 2048)
 
 #endif

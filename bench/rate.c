@@ -292,7 +292,7 @@ static void tear_down(enum bench_world world)
 #define ROW(row_name, row_title, row_cores)                                                                 \
 	{                                                                                                   \
 		.name = (row_name), .title = (row_title), .contenders = contenders, .baseline = "vfork",    \
-		.conditions = { .cores = (row_cores), .descriptors = 10 }, .rounds = 40, .per_child = true, \
+		.conditions = { .cores = (row_cores), .descriptors = 10 }, .rounds = 30, .per_child = true, \
 		.grown_last = true, .set_up = set_up, .tear_down = tear_down                                \
 	}
 
