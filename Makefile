@@ -24,11 +24,11 @@ ENGINE_CFLAGS = $(ALL_CFLAGS) -D_GNU_SOURCE -Iengine -fPIC -fvisibility=hidden
 
 # --- packages -------------------------------------------------------------------------------------
 
-# name in pkg-config:package of Debian
+# name in pkg-config:package of Debian, or bin/name of a program:package
 RUN_PACKAGES := liburing:liburing-dev
 LOOP_PACKAGES := libuv:libuv1-dev gio-2.0:libglib2.0-dev
 CHECK_PACKAGES := $(RUN_PACKAGES) criterion:libcriterion-dev $(LOOP_PACKAGES)
-BENCH_PACKAGES := $(RUN_PACKAGES) $(LOOP_PACKAGES)
+BENCH_PACKAGES := $(RUN_PACKAGES) $(LOOP_PACKAGES) bin/gnuplot:gnuplot-nox
 
 URING_CFLAGS = $(shell $(PKG_CONFIG) --cflags liburing)
 URING_LIBS = $(shell $(PKG_CONFIG) --libs liburing)
@@ -63,12 +63,15 @@ LOADED := $(BUILD)/tests/loaded.so
 TEST_PROGRAMS := $(SCENARIOS) $(LOOPS) $(LOADED)
 
 # Without libc, each by itself.
-BENCH_CHILDREN := $(BUILD)/bench/noop $(BUILD)/bench/writer
+BENCH_CHILDREN := $(BUILD)/bench/noop $(BUILD)/bench/writer $(BUILD)/bench/stamp
 # Other libraries, opened by the suite where they are measured.
 BENCH_PLUGINS := $(BUILD)/bench/collect_libuv.so $(BUILD)/bench/collect_glib.so
-BENCH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out bench/noop.c bench/writer.c bench/collect_libuv.c bench/collect_glib.c,$(wildcard bench/*.c)))
+# Run by an interpreter, if there is one.
+BENCH_SCRIPTS := $(BUILD)/bench/python_contender.py
+BENCH_APART := $(patsubst $(BUILD)/%,%.c,$(BENCH_CHILDREN) $(BENCH_PLUGINS:.so=))
+BENCH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(BENCH_APART),$(wildcard bench/*.c)))
 
-.PHONY: all run check install uninstall format lint asan tsan valgrind bench clean help \
+.PHONY: all run check install uninstall format lint asan tsan valgrind bench plots clean help \
 	packages-run packages-check packages-bench build-check test quick-check
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -88,6 +91,7 @@ help:
 	@echo 'make lint       clang-tidy and cppcheck'
 	@echo 'make format     let clang-format lay the sources out'
 	@echo 'make bench      measure against other systems; see bench/README.md'
+	@echo 'make plots      the plots of the last make bench into bench/plots/, where the README shows them'
 	@echo 'make clean      remove $(BUILD)/'
 
 # --- packages -------------------------------------------------------------------------------------
@@ -170,7 +174,11 @@ $(BENCH_CHILDREN): $(BUILD)/bench/%: bench/%.c bench/raw.h
 	@mkdir -p $(@D)
 	$(CC) -O2 -Wall -Wextra -static -nostdlib -nostartfiles -ffreestanding -fno-stack-protector -o $@ $<
 
-$(BUILD)/bench/suite: $(BENCH_OBJECTS) $(STATIC) | $(BENCH_PLUGINS) $(BENCH_CHILDREN)
+$(BENCH_SCRIPTS): $(BUILD)/bench/%: bench/%
+	@mkdir -p $(@D)
+	install -m 755 $< $@
+
+$(BUILD)/bench/suite: $(BENCH_OBJECTS) $(STATIC) | $(BENCH_PLUGINS) $(BENCH_CHILDREN) $(BENCH_SCRIPTS)
 	$(CC) $(LDFLAGS) -Wl,-z,now -rdynamic -o $@ $(BENCH_OBJECTS) $(STATIC) $(URING_STATIC) -lpthread -lm
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
@@ -229,7 +237,12 @@ lint:
 
 bench: packages-bench
 	@$(MAKE) --no-print-directory $(BUILD)/bench/suite $(BUILD)/pidring-run
-	$(BUILD)/bench/suite --json $(BUILD)/bench/results.json
+	$(BUILD)/bench/suite --json $(BUILD)/bench/results.json --points $(BUILD)/bench/points.tsv
+	gnuplot -c bench/plot.gp $(BUILD)/bench/points.tsv $(BUILD)/bench
+
+plots:
+	@mkdir -p bench/plots
+	cp $(BUILD)/bench/*.svg bench/plots/
 
 # --- installing -----------------------------------------------------------------------------------
 

@@ -177,13 +177,20 @@ const char *environment_beside(const char *name, char *buffer, size_t size)
 	return buffer;
 }
 
+static const char *beside_suite(const char *name, char *buffer)
+{
+	if (environment_beside(name, buffer, PATH_MAX) == NULL)
+		bench_fail("a program is not beside the suite", ENOENT);
+	return buffer;
+}
+
 const char *environment_program(const char *program)
 {
-	static char no_op[PATH_MAX];
+	static char no_op[PATH_MAX], stamp[PATH_MAX];
 
-	if (strcmp(program, PROGRAM_NO_OP) != 0)
-		return program;
-	if (environment_beside("noop", no_op, sizeof(no_op)) == NULL)
-		bench_fail("the no-op program is not beside the suite", ENOENT);
-	return no_op;
+	if (strcmp(program, PROGRAM_NO_OP) == 0)
+		return beside_suite("noop", no_op);
+	if (strcmp(program, PROGRAM_STAMP) == 0)
+		return beside_suite("stamp", stamp);
+	return program;
 }

@@ -7,6 +7,8 @@
 
 /* Stands for the static program without libc that lies beside the suite. */
 #define PROGRAM_NO_OP "no-op"
+/* The same for one that tells when it began. */
+#define PROGRAM_STAMP "stamp"
 
 /* Why these conditions cannot be had here in so many worlds at once, or NULL. */
 const char *environment_missing(const struct bench_conditions *conditions, unsigned worlds);

@@ -56,9 +56,9 @@ static int64_t measure_fork(void)
 }
 
 static const struct bench_contender contenders[] = {
-	{ "pidring", measure_library, BENCH_LIBRARY },
-	{ "floor", measure_floor, BENCH_BARE },
-	{ "fork", measure_fork, BENCH_BARE },
+	{ .name = "pidring", .measure = measure_library, .world = BENCH_LIBRARY },
+	{ .name = "floor", .measure = measure_floor, .world = BENCH_BARE },
+	{ .name = "fork", .measure = measure_fork, .world = BENCH_BARE },
 	{ 0 },
 };
 

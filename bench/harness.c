@@ -70,9 +70,19 @@ size_t bench_find_contender(const struct bench_row *row, const char *name)
 	return index;
 }
 
+const char *bench_missing(const struct bench_contender *contender)
+{
+	return contender->missing != NULL ? contender->missing() : NULL;
+}
+
 bool bench_is_selected(const struct bench_row *row, const struct bench_settings *settings)
 {
 	return settings->only == NULL || strstr(row->name, settings->only) != NULL;
+}
+
+static size_t count_measures(const struct bench_row *row)
+{
+	return row->together != NULL ? BENCH_MEASURES : 1;
 }
 
 static unsigned count_rounds(const struct bench_row *row, const struct bench_settings *settings)
@@ -124,7 +134,7 @@ static bool has_contender(const struct bench_row *row, enum bench_world world)
 {
 	for (const struct bench_contender *contender = row->contenders; contender->name != NULL;
 	     contender++) {
-		if (contender->world == world)
+		if (contender->world == world && bench_missing(contender) == NULL)
 			return true;
 	}
 	return false;
@@ -141,6 +151,25 @@ unsigned bench_count_worlds(const struct bench_row *row)
 	return count;
 }
 
+static void measure(const struct bench_contender *contender, int64_t *ret_times)
+{
+	if (contender->measure_all != NULL)
+		contender->measure_all(ret_times);
+	else
+		ret_times[0] = contender->measure();
+}
+
+static void prepare_world(const struct bench_row *row, enum bench_world world)
+{
+	environment_pin(&row->conditions);
+	if (world != BENCH_PYTHON && !row->grown_last)
+		environment_prepare(&row->conditions);
+	if (row->set_up != NULL)
+		row->set_up(row, world);
+	if (world != BENCH_PYTHON && row->grown_last)
+		environment_prepare(&row->conditions);
+}
+
 /* Ends with the end of its socket: then the row is over, or has failed. */
 __attribute__((noreturn)) static void live_as_world(const struct bench_row *row, enum bench_world world,
                                                     int requests)
@@ -148,20 +177,17 @@ __attribute__((noreturn)) static void live_as_world(const struct bench_row *row,
 	size_t index = 0;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	environment_pin(&row->conditions);
-	environment_prepare(&row->conditions);
-	if (row->set_up != NULL)
-		row->set_up(row, world);
+	prepare_world(row, world);
 	if (write(requests, &index, sizeof(index)) != sizeof(index))
 		bench_fail("saying that everything is prepared", errno);
 	while (read(requests, &index, sizeof(index)) == sizeof(index)) {
-		int64_t elapsed = 0;
+		int64_t times[BENCH_MEASURES] = { 0 };
 
 		running_contender = row->contenders[index].name;
 		if (row->rehearsed)
-			(void)row->contenders[index].measure();
-		elapsed = row->contenders[index].measure();
-		if (write(requests, &elapsed, sizeof(elapsed)) != sizeof(elapsed))
+			measure(&row->contenders[index], times);
+		measure(&row->contenders[index], times);
+		if (write(requests, times, sizeof(times)) != sizeof(times))
 			bench_fail("telling the time", errno);
 	}
 	running_contender = "clean-up";
@@ -209,45 +235,60 @@ static void end_worlds(const struct running_world *worlds)
 	}
 }
 
-static int64_t measure_in_world(const struct running_world *world, size_t index)
+static void measure_in_world(const struct running_world *world, size_t index, int64_t *ret_times)
 {
-	int64_t elapsed = 0;
+	const ssize_t size = BENCH_MEASURES * sizeof(*ret_times);
 
 	if (write(world->requests, &index, sizeof(index)) != sizeof(index))
 		bench_fail("asking for a measurement", errno);
-	if (read(world->requests, &elapsed, sizeof(elapsed)) != sizeof(elapsed))
+	if (read(world->requests, ret_times, (size_t)size) != size)
 		bench_fail("a world has ended", 0);
-	return elapsed;
 }
 
-static void measure_round(const struct bench_row *row, const struct running_world *worlds,
-                          const size_t *order, size_t count, int64_t *ret_samples)
+/* The contenders of a row that take part, in the order of their turns. */
+struct turns {
+	size_t order[BENCH_MAXIMUM_CONTENDERS];
+	size_t count;
+	uint64_t state;
+};
+
+static struct turns make_turns(const struct bench_row *row)
 {
-	for (size_t turn = 0; turn < count; turn++) {
-		size_t index = order[turn];
+	struct turns turns = { .state = 0x9e3779b97f4a7c15 };
+
+	for (size_t index = 0; row->contenders[index].name != NULL; index++) {
+		if (bench_missing(&row->contenders[index]) == NULL)
+			turns.order[turns.count++] = index;
+	}
+	return turns;
+}
+
+/* The samples of a round: those of all contenders by the first measure, then by the second, and so on. */
+static void measure_round(const struct bench_row *row, const struct running_world *worlds,
+                          struct turns *turns, size_t count, int64_t *ret_samples)
+{
+	shuffle(turns->order, turns->count, &turns->state);
+	for (size_t turn = 0; turn < turns->count; turn++) {
+		size_t index = turns->order[turn];
+		int64_t times[BENCH_MEASURES];
 
 		running_contender = row->contenders[index].name;
-		ret_samples[index] = measure_in_world(&worlds[row->contenders[index].world], index);
+		measure_in_world(&worlds[row->contenders[index].world], index, times);
+		for (size_t which = 0; which < count_measures(row); which++)
+			ret_samples[which * count + index] = times[which];
 	}
 }
 
 static void measure_rounds(const struct bench_row *row, const struct running_world *worlds, size_t count,
                            unsigned rounds, int64_t *ret_samples)
 {
-	size_t order[BENCH_MAXIMUM_CONTENDERS];
-	uint64_t state = 0x9e3779b97f4a7c15;
+	struct turns turns = make_turns(row);
 	unsigned warm_up = count_warm_up_rounds(row, rounds);
 
-	for (size_t index = 0; index < count; index++)
-		order[index] = index;
-	for (unsigned round = 0; round < warm_up; round++) {
-		shuffle(order, count, &state);
-		measure_round(row, worlds, order, count, ret_samples);
-	}
-	for (unsigned round = 0; round < rounds; round++) {
-		shuffle(order, count, &state);
-		measure_round(row, worlds, order, count, ret_samples + round * count);
-	}
+	for (unsigned round = 0; round < warm_up; round++)
+		measure_round(row, worlds, &turns, count, ret_samples);
+	for (unsigned round = 0; round < rounds; round++)
+		measure_round(row, worlds, &turns, count, ret_samples + round * count_measures(row) * count);
 }
 
 /* --- the row's process --- */
@@ -294,7 +335,7 @@ __attribute__((noreturn)) static void live_as_row(const struct bench_row *row, s
 	measure_rounds(row, worlds, count, rounds, samples);
 	running_contender = "clean-up";
 	end_worlds(worlds);
-	send_samples(descriptor, samples, rounds * count * sizeof(*samples));
+	send_samples(descriptor, samples, rounds * count_measures(row) * count * sizeof(*samples));
 	_exit(EXIT_SUCCESS);
 }
 
@@ -371,28 +412,87 @@ static bool run_apart(const struct bench_row *row, size_t count, unsigned rounds
 		/* Both sides do it: whichever is first, the group exists before anything relies on it. */
 		(void)setpgid(child, child);
 		running_group = child;
-		complete = receive_samples(ends[0], ret_samples, rounds * count * sizeof(*ret_samples));
+		complete = receive_samples(ends[0], ret_samples,
+		                           rounds * count_measures(row) * count * sizeof(*ret_samples));
 		end_row(child);
 	}
 	(void)close(ends[0]);
 	return complete;
 }
 
-void bench_run_row(const struct bench_row *row, const struct bench_settings *settings,
-                   struct bench_samples *ret_samples)
+/* --- a run, and the rows that it is shown in --- */
+
+/* The last run. */
+static struct {
+	const char *together;
+	struct bench_samples samples;
+} last_run;
+
+static const char *find_missing(const struct bench_row *row)
+{
+	const char *reason = environment_missing(&row->conditions, bench_count_worlds(row));
+
+	if (reason == NULL && row->missing != NULL)
+		reason = row->missing(row);
+	return reason;
+}
+
+static void find_missing_contenders(const struct bench_row *row, struct bench_samples *samples)
+{
+	for (size_t index = 0; index < samples->contenders; index++)
+		samples->missing[index] = bench_missing(&row->contenders[index]);
+}
+
+static void run(const struct bench_row *row, const struct bench_settings *settings,
+                struct bench_samples *ret_samples)
 {
 	size_t count = bench_count_contenders(row);
 	unsigned rounds = count_rounds(row, settings);
 
 	*ret_samples =
 		(struct bench_samples){ .outcome = BENCH_SKIPPED, .contenders = count, .rounds = rounds };
-	ret_samples->reason = environment_missing(&row->conditions, bench_count_worlds(row));
-	if (ret_samples->reason == NULL && row->missing != NULL)
-		ret_samples->reason = row->missing(row);
+	ret_samples->reason = find_missing(row);
 	if (ret_samples->reason != NULL)
 		return;
+	find_missing_contenders(row, ret_samples);
 	ret_samples->outcome = BENCH_FAILED;
-	ret_samples->samples = calloc(rounds * count, sizeof(*ret_samples->samples));
+	ret_samples->samples = calloc(rounds * count_measures(row) * count, sizeof(*ret_samples->samples));
 	if (ret_samples->samples != NULL && run_apart(row, count, rounds, ret_samples->samples))
 		ret_samples->outcome = BENCH_MEASURED;
+}
+
+/* Of all measures of a run, the row's own. */
+static void take_measure(const struct bench_row *row, const struct bench_samples *all,
+                         struct bench_samples *ret_samples)
+{
+	size_t count = all->contenders;
+
+	*ret_samples = *all;
+	ret_samples->samples = NULL;
+	if (all->outcome != BENCH_MEASURED)
+		return;
+	ret_samples->samples = calloc(all->rounds * count, sizeof(*ret_samples->samples));
+	if (ret_samples->samples == NULL) {
+		ret_samples->outcome = BENCH_FAILED;
+		return;
+	}
+	for (size_t round = 0; round < all->rounds; round++)
+		memcpy(ret_samples->samples + round * count,
+		       all->samples + (round * BENCH_MEASURES + row->measure) * count,
+		       count * sizeof(*all->samples));
+}
+
+void bench_run_row(const struct bench_row *row, const struct bench_settings *settings,
+                   struct bench_samples *ret_samples)
+{
+	if (row->together == NULL) {
+		run(row, settings, ret_samples);
+		return;
+	}
+	if (last_run.together == NULL || strcmp(last_run.together, row->together) != 0) {
+		free(last_run.samples.samples);
+		run(row, settings, &last_run.samples);
+		last_run.together = row->together;
+	}
+	take_measure(row, &last_run.samples, ret_samples);
 }

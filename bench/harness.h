@@ -18,18 +18,29 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BENCH_MAXIMUM_CONTENDERS 8
+#define BENCH_MAXIMUM_CONTENDERS 16
 #define BENCH_MAXIMUM_ROUNDS     100000
+/* So many times can be taken of one operation. */
+#define BENCH_MEASURES 3
 
 /* Performs one operation and returns its nanoseconds, or its calls if they are the row's unit. It checks what it did: a failure ends in bench_fail. */
 typedef int64_t (*bench_measure)(void);
+/* The same for rows that are measured together: the time of each of the BENCH_MEASURES. */
+typedef void (*bench_measure_all)(int64_t *ret_times);
 
 enum bench_world {
 	BENCH_BARE = 0,
 	BENCH_LIBRARY = 1,
 	BENCH_LIBUV = 2,
 	BENCH_GLIB = 3,
-	BENCH_WORLDS = 4,
+	BENCH_SERVER = 4,  /* the library with one forkserver */
+	BENCH_SERVERS = 5, /* with as many as there are cores in the row */
+	BENCH_THREADS = 6, /* the same, for several threads */
+	BENCH_CALLERS = 7, /* several processes with a forkserver each */
+	BENCH_PARKED = 8,  /* the library with parked children */
+	BENCH_PYTHON =
+		9, /* an interpreter of Python, which is put under the conditions instead of the world's process */
+	BENCH_WORLDS = 10,
 };
 
 /* What samples are. */
@@ -44,6 +55,9 @@ struct bench_contender {
 	const char *name;
 	bench_measure measure;
 	enum bench_world world;
+	bench_measure_all measure_all; /* instead of `measure`, in rows that are measured together */
+	/* Why it cannot take part here, or NULL; optional. The others are measured without it. */
+	const char *(*missing)(void);
 };
 
 /* What each world looks like while it measures. */
@@ -61,7 +75,13 @@ struct bench_row {
 	struct bench_conditions conditions;
 	enum bench_unit unit;
 	unsigned rounds;
-	bool rehearsed; /* before each operation that counts, the same once more */
+	bool rehearsed;  /* before each operation that counts, the same once more */
+	bool grown_last; /* the conditions come after set_up: so servers that it makes are small */
+
+	/* Rows of the same text, which follow each other and differ in `measure` alone, share one run; or NULL. */
+	const char *together;
+	unsigned measure; /* which of the times of an operation it shows */
+	bool per_child;   /* a sample is the time that a child took: the table has children a second, too */
 
 	/* For the family's own use. */
 	const char *program; /* PROGRAM_NO_OP, or the file to run */
@@ -104,9 +124,12 @@ struct bench_samples {
 	size_t contenders;
 	size_t rounds;
 	int64_t *samples;
+	const char *missing[BENCH_MAXIMUM_CONTENDERS]; /* why a contender has no samples, or NULL */
 };
 
 size_t bench_count_contenders(const struct bench_row *row);
+/* Why the contender cannot take part here, or NULL. */
+const char *bench_missing(const struct bench_contender *contender);
 /* How many worlds the row has. */
 unsigned bench_count_worlds(const struct bench_row *row);
 size_t bench_find_contender(const struct bench_row *row, const char *name);

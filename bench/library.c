@@ -3,9 +3,17 @@
 
 #include "harness.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
-enum { EVENTS_AT_ONCE = 64 };
+enum {
+	EVENTS_AT_ONCE = 64,
+	PARKING_LOOK = 20 * 1000,             /* nanoseconds from one look to the next */
+	PARKING_TIME_LIMIT = 5 * 1000 * 1000, /* microseconds */
+};
 
 static struct pidring *engine;
 
@@ -15,16 +23,79 @@ __attribute__((noreturn)) static void fail_with_explanation(const char *what, in
 	bench_fail(what, -error);
 }
 
-struct pidring *library_engine(void)
+static void open_engine(const struct pidring_engine_options *options)
 {
-	int result = 0;
+	int result = pidring_open(&engine, options);
 
-	if (engine != NULL)
-		return engine;
-	result = pidring_open(&engine, NULL);
 	if (result < 0)
 		fail_with_explanation("pidring_open", result);
+}
+
+struct pidring *library_engine(void)
+{
+	if (engine == NULL)
+		open_engine(NULL);
 	return engine;
+}
+
+void library_open_with_servers(unsigned servers, unsigned parked)
+{
+	open_engine(&(struct pidring_engine_options){
+		.size = sizeof(struct pidring_engine_options),
+		.forkserver = true,
+		.servers = servers,
+		.parked = parked,
+	});
+}
+
+static struct pidring_features ask_features(void)
+{
+	struct pidring_features features = { .size = sizeof(features) };
+	int result = pidring_features(library_engine(), &features);
+
+	if (result < 0)
+		fail_with_explanation("pidring_features", result);
+	return features;
+}
+
+/* In a process of its own: the suite's process has no engine. */
+__attribute__((noreturn)) static void look_for_servers(void)
+{
+	library_open_with_servers(1, 0);
+	_exit(ask_features().forkserver_birth == PIDRING_BIRTH_FORKSERVER ? 0 : 1);
+}
+
+const char *library_servers_missing(void)
+{
+	static int status = -1;
+	pid_t pid = 0;
+
+	if (status < 0) {
+		pid = fork();
+		if (pid == 0)
+			look_for_servers();
+		if (pid < 0 || waitpid(pid, &status, 0) != pid)
+			bench_fail("looking for forkservers", errno);
+	}
+	return status == 0 ? NULL : "there are no forkservers here";
+}
+
+void library_await_parked(unsigned count)
+{
+	const struct timespec pause = { .tv_nsec = PARKING_LOOK };
+	int64_t deadline = bench_now() + (int64_t)PARKING_TIME_LIMIT * 1000;
+
+	while (ask_features().parked < count) {
+		if (bench_now() > deadline)
+			bench_fail("nothing is parked", 0);
+		(void)nanosleep(&pause, NULL);
+	}
+}
+
+void library_check_birth(struct pidring_process *process, enum pidring_birth birth)
+{
+	if (pidring_process_birth(process) != birth)
+		bench_fail("a process came to be in another way", 0);
 }
 
 void library_close(void)
@@ -36,7 +107,7 @@ void library_close(void)
 	engine = NULL;
 }
 
-static struct pidring_process *new_process(const struct pidring_options *options)
+struct pidring_process *library_new(const struct pidring_options *options)
 {
 	struct pidring_process *process = NULL;
 	int result = pidring_process_new(&process, library_engine(), options);
@@ -48,7 +119,7 @@ static struct pidring_process *new_process(const struct pidring_options *options
 
 struct pidring_process *library_new_program(char *const argv[], bool asynchronous)
 {
-	return new_process(&(struct pidring_options){
+	return library_new(&(struct pidring_options){
 		.size = sizeof(struct pidring_options),
 		.argv = (const char *const *)argv,
 		.asynchronous = asynchronous,
@@ -57,7 +128,7 @@ struct pidring_process *library_new_program(char *const argv[], bool asynchronou
 
 struct pidring_process *library_new_writer(char *const argv[], bool asynchronous, void *user_data)
 {
-	return new_process(&(struct pidring_options){
+	return library_new(&(struct pidring_options){
 		.size = sizeof(struct pidring_options),
 		.argv = (const char *const *)argv,
 		.asynchronous = asynchronous,
@@ -68,7 +139,7 @@ struct pidring_process *library_new_writer(char *const argv[], bool asynchronous
 
 struct pidring_process *library_new_function(int (*function)(void *argument))
 {
-	return new_process(&(struct pidring_options){
+	return library_new(&(struct pidring_options){
 		.size = sizeof(struct pidring_options),
 		.target = function,
 	});

@@ -9,6 +9,16 @@
 struct pidring *library_engine(void);
 void library_close(void);
 
+/* The same, opened otherwise: with so many servers at most and so many children parked. */
+void library_open_with_servers(unsigned servers, unsigned parked);
+/* Why there are no forkservers here, or NULL. Static. */
+const char *library_servers_missing(void);
+/* Waits until so many children are parked. */
+void library_await_parked(unsigned count);
+/* The process must have come to be in this way. */
+void library_check_birth(struct pidring_process *process, enum pidring_birth birth);
+
+struct pidring_process *library_new(const struct pidring_options *options);
 struct pidring_process *library_new_program(char *const argv[], bool asynchronous);
 /* Started by library_start_many; its stdout comes as events. */
 struct pidring_process *library_new_writer(char *const argv[], bool asynchronous, void *user_data);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "families.h"
 #include "harness.h"
+#include "json.h"
+#include "points.h"
 #include "report.h"
 
 #include <errno.h>
@@ -14,6 +16,10 @@ const struct bench_family bench_families[] = {
 	{ "burst", burst_rows },
 	{ "asynchronous", asynchronous_rows },
 	{ "function", function_rows },
+	{ "method-function", method_function_rows },
+	{ "method-program", method_program_rows },
+	{ "rate", rate_rows },
+	{ "table", table_rows },
 	{ "watch", watch_rows },
 	{ "run", run_rows },
 	{ "output", output_rows },
@@ -21,23 +27,26 @@ const struct bench_family bench_families[] = {
 };
 
 enum {
-	MAXIMUM_ROWS = 64,
+	MAXIMUM_ROWS = 160,
 	USAGE_ERROR = 2,
 };
 
 struct command_line {
 	struct bench_settings settings;
 	const char *json;
+	const char *points;
 	bool list;
 };
 
-static const char usage[] = "Usage: suite [--rounds N] [--quick] [--only PART] [--json FILE] [--list]\n"
-			    "\n"
-			    "  --rounds N    N rounds of every row, instead of each row's own number\n"
-			    "  --quick       a tenth of the rounds\n"
-			    "  --only PART   the rows whose name contains PART\n"
-			    "  --json FILE   the figures as JSON, too\n"
-			    "  --list        the rows and their contenders; nothing is measured\n";
+static const char usage[] =
+	"Usage: suite [--rounds N] [--quick] [--only PART] [--json FILE] [--points FILE] [--list]\n"
+	"\n"
+	"  --rounds N    N rounds of every row, instead of each row's own number\n"
+	"  --quick       a tenth of the rounds\n"
+	"  --only PART   the rows whose name contains PART\n"
+	"  --json FILE   the figures as JSON, too\n"
+	"  --points FILE the distributions as a table for plots, too\n"
+	"  --list        the rows and their contenders; nothing is measured\n";
 
 __attribute__((noreturn)) static void end_with_usage(FILE *file, int status)
 {
@@ -70,6 +79,9 @@ static void apply_option(struct command_line *line, int option)
 	case 'j':
 		line->json = optarg;
 		return;
+	case 'p':
+		line->points = optarg;
+		return;
 	case 'l':
 		line->list = true;
 		return;
@@ -83,13 +95,10 @@ static void apply_option(struct command_line *line, int option)
 static void parse_command_line(int argc, char **argv, struct command_line *ret_line)
 {
 	static const struct option options[] = {
-		{ "rounds", required_argument, NULL, 'r' },
-		{ "quick", no_argument, NULL, 'q' },
-		{ "only", required_argument, NULL, 'o' },
-		{ "json", required_argument, NULL, 'j' },
-		{ "list", no_argument, NULL, 'l' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
+		{ "rounds", required_argument, NULL, 'r' }, { "quick", no_argument, NULL, 'q' },
+		{ "only", required_argument, NULL, 'o' },   { "json", required_argument, NULL, 'j' },
+		{ "points", required_argument, NULL, 'p' }, { "list", no_argument, NULL, 'l' },
+		{ "help", no_argument, NULL, 'h' },         { 0 },
 	};
 	int option = 0;
 
@@ -140,6 +149,19 @@ static size_t run(const struct bench_settings *settings, struct bench_result *re
 	return failed;
 }
 
+/* Returns whether it worked. */
+static bool write_file(const char *path,
+                       int (*write_results)(const char *path, const struct bench_result *results,
+                                            size_t count),
+                       const struct bench_result *results, size_t count)
+{
+	int written = path != NULL ? write_results(path, results, count) : 0;
+
+	if (written < 0)
+		(void)fprintf(stderr, "suite: %s: %s\n", path, strerror(-written));
+	return written == 0;
+}
+
 static void release(struct bench_result *results, size_t count)
 {
 	for (size_t index = 0; index < count; index++)
@@ -152,7 +174,7 @@ int main(int argc, char **argv)
 	struct command_line line;
 	size_t count = 0;
 	size_t failed = 0;
-	int written = 0;
+	bool written = false;
 
 	parse_command_line(argc, argv, &line);
 	count = select_rows(&line.settings, results);
@@ -166,12 +188,10 @@ int main(int argc, char **argv)
 	}
 	failed = run(&line.settings, results, count);
 	report_targets(stdout, results, count);
-	if (line.json != NULL)
-		written = report_json(line.json, results, count);
+	written = write_file(line.json, json_write, results, count);
+	written = write_file(line.points, points_write, results, count) && written;
 	release(results, count);
-	if (written < 0)
-		(void)fprintf(stderr, "suite: %s: %s\n", line.json, strerror(-written));
 	if (failed > 0)
 		(void)fprintf(stderr, "suite: %zu of %zu rows failed\n", failed, count);
-	return written < 0 || failed > 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	return !written || failed > 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -44,15 +44,26 @@ pid_t other_fork(char *const argv[])
 	return pid;
 }
 
-pid_t other_fork_function(void)
+pid_t other_fork_call(int (*function)(void *argument), void *argument)
 {
 	pid_t pid = fork();
 
 	if (pid == 0)
-		_exit(0);
+		_exit(function(argument));
 	if (pid < 0)
 		bench_fail("fork", errno);
 	return pid;
+}
+
+static int return_at_once(void *argument)
+{
+	(void)argument;
+	return 0;
+}
+
+pid_t other_fork_function(void)
+{
+	return other_fork_call(return_at_once, NULL);
 }
 
 void other_reap(pid_t pid)

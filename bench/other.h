@@ -12,6 +12,8 @@ pid_t other_vfork(char *const argv[]);
 pid_t other_fork(char *const argv[]);
 /* A function that returns 0 at once. */
 pid_t other_fork_function(void);
+/* Any function. */
+pid_t other_fork_call(int (*function)(void *argument), void *argument);
 
 /* waitpid, and the child must have ended with 0. */
 void other_reap(pid_t pid);

@@ -155,18 +155,21 @@ static int64_t measure_blocking_loop(void)
 /* --- the rows --- */
 
 static const struct bench_contender one_contenders[] = {
-	{ "pidring", measure_library, BENCH_LIBRARY },
-	{ "blocking-loop", measure_blocking_loop, BENCH_BARE },
-	{ "libuv", measure_plugin, BENCH_LIBUV },
+	{ .name = "pidring", .measure = measure_library, .world = BENCH_LIBRARY },
+	{ .name = "blocking-loop", .measure = measure_blocking_loop, .world = BENCH_BARE },
+	{ .name = "libuv", .measure = measure_plugin, .world = BENCH_LIBUV },
 	{ 0 },
 };
 
-#define MANY_CONTENDERS(what)                                                                           \
-	{                                                                                               \
-		{ "pidring", what##_library, BENCH_LIBRARY },                                           \
-			{ "pidring-async", what##_asynchronously, BENCH_LIBRARY },                      \
-			{ "epoll", what##_epoll, BENCH_BARE }, { "libuv", what##_plugin, BENCH_LIBUV }, \
-			{ "glib", what##_plugin, BENCH_GLIB }, { 0 },                                   \
+#define MANY_CONTENDERS(what)                                                                     \
+	{                                                                                         \
+		{ .name = "pidring", .measure = what##_library, .world = BENCH_LIBRARY },         \
+			{ .name = "pidring-async",                                                \
+			  .measure = what##_asynchronously,                                       \
+			  .world = BENCH_LIBRARY },                                               \
+			{ .name = "epoll", .measure = what##_epoll, .world = BENCH_BARE },        \
+			{ .name = "libuv", .measure = what##_plugin, .world = BENCH_LIBUV },      \
+			{ .name = "glib", .measure = what##_plugin, .world = BENCH_GLIB }, { 0 }, \
 	}
 
 static const struct bench_contender many_contenders[] = MANY_CONTENDERS(measure);

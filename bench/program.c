@@ -80,12 +80,12 @@ static int64_t measure_fork(void)
 }
 
 static const struct bench_contender contenders[] = {
-	{ "pidring", measure_library, BENCH_LIBRARY },
-	{ "pidring-events", measure_library_events, BENCH_LIBRARY },
-	{ "floor", measure_floor, BENCH_BARE },
-	{ "posix_spawn", measure_posix_spawn, BENCH_BARE },
-	{ "vfork", measure_vfork, BENCH_BARE },
-	{ "fork", measure_fork, BENCH_BARE },
+	{ .name = "pidring", .measure = measure_library, .world = BENCH_LIBRARY },
+	{ .name = "pidring-events", .measure = measure_library_events, .world = BENCH_LIBRARY },
+	{ .name = "floor", .measure = measure_floor, .world = BENCH_BARE },
+	{ .name = "posix_spawn", .measure = measure_posix_spawn, .world = BENCH_BARE },
+	{ .name = "vfork", .measure = measure_vfork, .world = BENCH_BARE },
+	{ .name = "fork", .measure = measure_fork, .world = BENCH_BARE },
 	{ 0 },
 };
 

@@ -149,9 +149,9 @@ static int64_t measure_xargs(void)
 }
 
 static const struct bench_contender contenders[] = {
-	{ "pidring-run", measure_pidring_run, BENCH_BARE },
-	{ "busybox-xargs", measure_busybox, BENCH_BARE },
-	{ "xargs", measure_xargs, BENCH_BARE },
+	{ .name = "pidring-run", .measure = measure_pidring_run, .world = BENCH_BARE },
+	{ .name = "busybox-xargs", .measure = measure_busybox, .world = BENCH_BARE },
+	{ .name = "xargs", .measure = measure_xargs, .world = BENCH_BARE },
 	{ 0 },
 };
 

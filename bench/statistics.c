@@ -62,3 +62,19 @@ void statistics_of(const struct bench_samples *samples, size_t index, size_t bas
 	ret_figures->paired_ratio = quantile(sorted, samples->rounds, 0.5);
 	free(sorted);
 }
+
+void statistics_percentiles(const struct bench_samples *samples, size_t index,
+                            double ret_percentiles[STATISTICS_PERCENTILES])
+{
+	double *sorted = calloc(samples->rounds, sizeof(*sorted));
+
+	for (size_t percent = 0; percent < STATISTICS_PERCENTILES; percent++)
+		ret_percentiles[percent] = 0;
+	if (sorted == NULL)
+		return;
+	sort_contender(samples, index, sorted);
+	for (size_t percent = 0; percent < STATISTICS_PERCENTILES; percent++)
+		ret_percentiles[percent] =
+			quantile(sorted, samples->rounds, (double)percent / (STATISTICS_PERCENTILES - 1));
+	free(sorted);
+}

@@ -15,4 +15,11 @@ struct bench_figures {
 void statistics_of(const struct bench_samples *samples, size_t index, size_t baseline,
                    struct bench_figures *ret_figures);
 
+/* From the least sample to the largest, in hundredths of all. */
+enum { STATISTICS_PERCENTILES = 101 };
+
+/* How the samples of contender `index` are distributed. */
+void statistics_percentiles(const struct bench_samples *samples, size_t index,
+                            double ret_percentiles[STATISTICS_PERCENTILES]);
+
 #endif

@@ -287,10 +287,10 @@ static void tear_down(enum bench_world world)
 }
 
 static const struct bench_contender contenders[] = {
-	{ "pidring", watch_with_library, BENCH_LIBRARY },
-	{ "epoll", watch_with_epoll, BENCH_BARE },
-	{ "waitpid-each", watch_with_waitpid_each, BENCH_BARE },
-	{ "waitid-all", watch_with_waitid_all, BENCH_BARE },
+	{ .name = "pidring", .measure = watch_with_library, .world = BENCH_LIBRARY },
+	{ .name = "epoll", .measure = watch_with_epoll, .world = BENCH_BARE },
+	{ .name = "waitpid-each", .measure = watch_with_waitpid_each, .world = BENCH_BARE },
+	{ .name = "waitid-all", .measure = watch_with_waitid_all, .world = BENCH_BARE },
 	{ 0 },
 };
 

@@ -292,23 +292,42 @@ void bootstrap_rehearse(void)
 	sys_pidfd_open(-1);
 }
 
+/* Its own object, and the parent's. NULL: no memory. */
+static struct pidring_process *become(const struct forkserver_child *child)
+{
+	struct pidring_process *process = message_read(child->message, child->length);
+
+	explicit_bzero(child->message, child->length);
+	free(child->message);
+	if (!process)
+		return NULL;
+	process->settings->target = child->target;
+	struct pidring_process *parent =
+		process_new_special(PROCESS_PARENT, process->parent_name, process->parent_pid, -1);
+	if (!parent)
+		return NULL;
+	family_become(process, parent);
+	return process;
+}
+
 void bootstrap_serve(const struct forkserver_child *child)
 {
+	struct child_plan *plan = child->plan;
+
 	target_may_run = false;
 	pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
-	/* Entering renews the family, from what the server knew. */
+	/* Before anything is opened or closed here the table must be this process's own; what the family remembers of
+	 * descriptors has been forgotten by the server, so entering closes none. */
 	family_enter();
-	struct pidring_process *process = message_read(child->message, child->length);
-	struct pidring_process *parent =
-		process ? process_new_special(PROCESS_PARENT, process->parent_name, process->parent_pid, -1)
-			: NULL;
-	if (!parent)
-		_exit(126);
-	family_become(process, parent);
+	struct pidring_process *process = become(child);
 	family_leave();
-
-	prepare(child->plan);
+	if (!process)
+		child->fail(PIDRING_STEP_PREPARE, ENOMEM);
+	if (child_prepare_function(plan) < 0)
+		child->fail((enum pidring_step)plan->failed_step, plan->failed_error);
+	if (replaces_stdin(plan))
+		forget_buffered_input();
 	child->settle();
-	parent->pidfd = open_parent(process->parent_pid);
-	run(process, child->plan);
+	family.parent->pidfd = open_parent(process->parent_pid);
+	run(process, plan);
 }

@@ -91,13 +91,15 @@ void engine_forget(struct pidring *engine);
 
 void engine_set_forkserver_options(struct pidring *engine, const struct pidring_engine_options *options);
 /* One that can be used now, made if need be; NULL: it cannot be had. */
-int engine_find_forkserver(struct pidring *engine, struct forkserver **ret_forkserver);
+void engine_find_forkserver(struct pidring *engine, struct forkserver **ret_forkserver);
 /* It has failed to get ready: whether it is to be done without. -EPIPE explained. */
 int engine_give_up_forkserver(struct pidring *engine, struct forkserver *forkserver, int error);
 void engine_drop_forkserver(struct pidring *engine);
 void engine_count_forkserver(struct pidring *engine, struct forkserver_counts *ret_counts);
 /* How a function is started by PIDRING_FORKSERVER. */
 enum pidring_birth engine_forkserver_birth(const struct pidring *engine);
+/* In the exit function, without the lock: ends those of all engines. */
+void engines_drop_forkservers(void);
 /* Without the lock: makes it, as pidring_open was asked to. */
 int engine_open_forkserver(struct pidring *engine);
 /* In a function target's process: lets go of the rest, but for the sentinel of the parent. */

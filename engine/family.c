@@ -174,16 +174,20 @@ void family_forget_originals(void)
 		family.parent->pidfd = -1;
 }
 
-/* A fork() must not come in the middle of a change: the copy could not repair the lists. */
-static void before_fork(void)
+void family_collect_servers(void)
 {
 	struct pidring *engine;
 
-	pthread_mutex_lock(&lock);
-	/* What a server has opened here is to be known to the copy. */
 	LIST_FOREACH(engine, &family.engines, link)
 	if (engine->forkserver)
 		forkserver_collect(engine->forkserver);
+}
+
+/* A fork() must not come in the middle of a change: the copy could not repair the lists. */
+static void before_fork(void)
+{
+	pthread_mutex_lock(&lock);
+	family_collect_servers();
 }
 
 static void after_fork_in_parent(void)

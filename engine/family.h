@@ -68,6 +68,8 @@ void family_leave_engines(struct child_plan *plan);
 /* And when the plan is carried out: closes the ends of streams of the original's processes. */
 void family_leave_streams(const struct child_plan *plan);
 
+/* Before a fork: what servers have opened here is to be known to the copy. With the lock held. */
+void family_collect_servers(void);
 /* In a forkserver, which shares the application's descriptors, without the lock: forgets them without closing any. Its
  * children then renew the family as any fork does. */
 void family_forget_originals(void);

@@ -3,6 +3,7 @@
 #include "finalize.h"
 
 #include "clock.h"
+#include "engine.h"
 #include "explain.h"
 #include "family.h"
 #include "sys/sys.h"
@@ -26,7 +27,7 @@ struct finalizer {
 
 TAILQ_HEAD(finalizer_list, finalizer);
 
-enum stage { NOT_BEGUN, FIRST_FINALIZERS, DAEMONS, CHILDREN, LAST_FINALIZERS, DONE };
+enum stage { NOT_BEGUN, FIRST_FINALIZERS, DAEMONS, CHILDREN, LAST_FINALIZERS, SERVERS, DONE };
 
 /* Guarded by the family's lock. */
 static struct {
@@ -293,7 +294,8 @@ static const struct {
 	{ FIRST_FINALIZERS, DAEMONS, run_first_finalizers },
 	{ DAEMONS, CHILDREN, terminate_daemons },
 	{ CHILDREN, LAST_FINALIZERS, join_children },
-	{ LAST_FINALIZERS, DONE, run_last_finalizers },
+	{ LAST_FINALIZERS, SERVERS, run_last_finalizers },
+	{ SERVERS, DONE, engines_drop_forkservers },
 };
 
 static void enter_stage(enum stage stage)

@@ -19,7 +19,6 @@ enum part {
 };
 
 struct head {
-	int (*target)(void *argument);
 	int64_t exit_grace;
 	pid_t parent_pid;
 	bool daemon;
@@ -56,7 +55,6 @@ static struct parts parts_of(const struct pidring_process *process, size_t ret_l
 void *message_new(const struct pidring_process *process, size_t *ret_length)
 {
 	struct head head = {
-		.target = process->settings->target,
 		.exit_grace = finalize_grace(),
 		.parent_pid = process->parent_pid,
 		.daemon = process->daemon,
@@ -138,7 +136,6 @@ static bool fill(struct pidring_process *process, const struct head *head, const
 	process->settings = settings;
 	if (!settings)
 		return false;
-	settings->target = head->target;
 	settings->start_method = PIDRING_FORKSERVER;
 	settings->argument_length = head->length[PART_ARGUMENT];
 	if (settings->argument_length > 0)

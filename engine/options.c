@@ -209,7 +209,6 @@ static int check_kind(const struct pidring_options *options)
 		bool set;
 		const char *name;
 	} programs_only[] = {
-		{ options->asynchronous, "asynchronous" },
 		{ options->environment, "environment" },
 		{ options->extra_environment, "extra_environment" },
 		{ options->keep_descriptors, "keep_descriptors" },
@@ -221,6 +220,9 @@ static int check_kind(const struct pidring_options *options)
 	if (options->argv && (options->libc_fork || options->close_descriptors))
 		return explain(-EINVAL, "%s is an option of function targets, but argv is set",
 		               options->libc_fork ? "libc_fork" : "close_descriptors");
+	if (!options->argv && options->asynchronous && options->start_method != PIDRING_FORKSERVER)
+		return explain(-EINVAL, "asynchronous is an option of programs, and of functions with "
+		                        "PIDRING_FORKSERVER, but argv is not set");
 	for (size_t i = 0; !options->argv && i < sizeof programs_only / sizeof programs_only[0]; i++)
 		if (programs_only[i].set)
 			return explain(-EINVAL, "%s is an option of programs, but argv is not set",

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <sched.h>
-#include <string.h>
 
 static unsigned processors(void)
 {
@@ -65,14 +64,14 @@ void engine_drop_forkserver(struct pidring *engine)
 	engine->forkserver = NULL;
 }
 
-static int make(struct pidring *engine)
+static bool make(struct pidring *engine)
 {
 	sys_signal_set mask;
 
 	sys_signal_mask(&(sys_signal_set){ SYS_ALL_SIGNALS }, &mask);
 	int r = forkserver_new(&engine->forkserver, &engine->forkserver_options);
 	sys_signal_mask(&mask, NULL);
-	return r < 0 ? explain(r, "no forkserver: %s", strerror(-r)) : 0;
+	return r == 0;
 }
 
 static bool can_be_made(const struct pidring *engine)
@@ -80,17 +79,16 @@ static bool can_be_made(const struct pidring *engine)
 	return !engine->forkserver_refused && forkserver_is_possible(&engine->paths);
 }
 
-int engine_find_forkserver(struct pidring *engine, struct forkserver **ret_forkserver)
+void engine_find_forkserver(struct pidring *engine, struct forkserver **ret_forkserver)
 {
 	*ret_forkserver = NULL;
 	if (engine->forkserver && !forkserver_is_current(engine->forkserver))
 		engine_drop_forkserver(engine);
 	if (!engine->forkserver && !can_be_made(engine))
-		return 0;
-	int r = engine->forkserver ? 0 : make(engine);
-	if (r == 0)
+		return;
+	/* Without memory or processes for it, the start may still go another way. */
+	if (engine->forkserver || make(engine))
 		*ret_forkserver = engine->forkserver;
-	return r;
 }
 
 /* -EPIPE: it died while it got ready, which the preload function may have brought about. Other errors are those of its
@@ -121,13 +119,13 @@ int engine_open_forkserver(struct pidring *engine)
 	struct forkserver *forkserver = NULL;
 
 	family_enter();
-	int r = engine_find_forkserver(engine, &forkserver);
+	engine_find_forkserver(engine, &forkserver);
 	if (forkserver)
 		forkserver_reference(forkserver);
 	family_leave();
 	if (!forkserver)
-		return r;
-	r = forkserver_wait_ready(forkserver);
+		return 0;
+	int r = forkserver_wait_ready(forkserver);
 	family_enter();
 	if (r < 0)
 		r = engine_give_up_forkserver(engine, forkserver, r);
@@ -145,4 +143,14 @@ int pidring_restart_forkserver(struct pidring *engine)
 	engine->forkserver_refused = false;
 	family_leave();
 	return 0;
+}
+
+void engines_drop_forkservers(void)
+{
+	struct pidring *engine;
+
+	family_enter();
+	LIST_FOREACH(engine, &family.engines, link)
+	engine_drop_forkserver(engine);
+	family_leave();
 }

@@ -47,20 +47,9 @@ void start_release(struct pidring_process *process)
 	TAILQ_REMOVE(&family.starts, process, start_link);
 }
 
-/* A function's start is not told of, and if there is nothing to close it does not matter when it is over. */
-static bool is_to_be_watched(const struct pidring_process *process)
-{
-	if (process->settings->program)
-		return true;
-	for (int i = 0; i < 3; i++)
-		if (process->ends.child[i] >= 0)
-			return true;
-	return process->taken.mask != 0;
-}
-
 void start_leave_to_watch(struct pidring_process *process)
 {
-	if (!process->engine || !is_to_be_watched(process))
+	if (!process->engine)
 		return;
 	if (birth_program_is_settled(process->slot)) {
 		process_settle(process);
@@ -78,8 +67,6 @@ static void tell(struct pidring_process *process)
 
 	process->told = true;
 	birth_program_settle(slot);
-	if (!process->settings->program)
-		return;
 	if (slot->plan->failed_error != 0) {
 		start_explain_child(process, &process->failure);
 		engine_push(process, EVENT_START_FAILED);
@@ -104,22 +91,4 @@ void process_settle(struct pidring_process *process)
 	 * again. */
 	if (engine_unwatch(process, &process->birth_watch))
 		start_release(process);
-}
-
-void start_settle_some(void)
-{
-	/* So many that are not settled end a pass: the oldest come first. */
-	enum { PATIENCE = 4 };
-	struct pidring_process *process, *next;
-	unsigned unsettled = 0;
-
-	for (process = TAILQ_FIRST(&family.starts); process && unsettled < PATIENCE; process = next) {
-		next = TAILQ_NEXT(process, start_link);
-		if (process->state == PROCESS_STARTING || process->settings->program)
-			continue;
-		if (birth_program_is_settled(process->slot))
-			process_settle(process);
-		else
-			unsettled++;
-	}
 }

@@ -69,7 +69,6 @@ static int begin(struct start *start)
 		return r;
 	}
 	family_reap(false);
-	start_settle_some();
 	r = engine_own_low(process->engine);
 	if (r < 0) {
 		explain(r, "no descriptors for a start: %s", strerror(-r));
@@ -83,7 +82,7 @@ static int begin(struct start *start)
 	process->low = process->engine->low;
 	process->low->references++;
 	TAILQ_INSERT_TAIL(&family.starts, process, start_link);
-	start->waits = start_is_program(process) && !process->settings->asynchronous;
+	start->reports = start_is_program(process);
 	process->state = PROCESS_STARTING;
 	process->references++;
 	process->failure = (struct pidring_failure){ 0 };
@@ -262,6 +261,7 @@ static int prepare_copy(struct start *start)
 	struct child_plan *plan = &start->function_plan;
 	int r;
 
+	family_collect_servers();
 	/* Made here because every first write to a page is a fault in the child. */
 	start->parent = process_new_special(PROCESS_PARENT, process->parent_name, process->parent_pid,
 	                                    start->paths.self_pidfd);
@@ -378,6 +378,7 @@ static int give_birth(struct start *start)
 	}
 	process->start_time = clock_now();
 	start->result = process->box ? start_send(start) : create(start);
+	start->waits = start->asked || (start->reports && !process->settings->asynchronous);
 	if (start->result == 0)
 		return 0;
 	explain(start->result, "cannot create a child for %s: %s",
@@ -454,10 +455,10 @@ static void reap_stillborn(struct pidring_process *process)
 	close(pidfd);
 }
 
-/* Waits for the exec without the lock. */
-static int finish_program(struct start *start)
+/* Waits without the lock until the child is known to run, or not to. */
+static int await_report(struct start *start)
 {
-	if (!start_is_program(start->process))
+	if (!start->reports || start->process->settings->asynchronous)
 		return 0;
 
 	struct pidring_process *process = start->process;
@@ -478,10 +479,14 @@ static void publish_and_leave(struct start *start)
 	struct pidring_process *process = start->process;
 
 	publish(start);
-	if (process->slot)
+	if (process->slot) {
 		start_leave_to_watch(process);
-	else
+	} else {
 		start_release(process);
+		/* A function that was to be served, but is a fork. */
+		if (process->settings->asynchronous)
+			engine_push(process, EVENT_STARTED);
+	}
 	process_unreference(process);
 }
 
@@ -515,8 +520,8 @@ int start_first_half(struct start *start)
 	return r;
 }
 
-/* With the lock held: its program runs. */
-static void publish_program(struct start *start)
+/* With the lock held: it runs. */
+static void publish_settled(struct start *start)
 {
 	struct pidring_process *process = start->process;
 
@@ -536,13 +541,13 @@ static int second_half(struct start *start)
 		family_enter();
 		take_newborn(start->process);
 		family_leave();
-		r = finish_program(start);
+		r = await_report(start);
 	}
 	family_enter();
 	if (r < 0)
 		roll_back(start);
-	else if (start_is_program(start->process))
-		publish_program(start);
+	else if (start->reports && !start->process->settings->asynchronous)
+		publish_settled(start);
 	else
 		publish_and_leave(start);
 	family_leave();

@@ -13,8 +13,9 @@ struct start {
 	struct pidring_process *parent;  /* this process as a function's child will see it */
 	sys_signal_set caller_mask;
 	int result;
-	bool waits; /* there is a second half */
-	bool asked; /* of a server, whose answer is still to come */
+	bool waits;   /* there is a second half */
+	bool reports; /* the child tells whether it could begin */
+	bool asked;   /* of a server, whose answer is still to come */
 	bool without_server;
 	sys_signal_set reset;
 	struct pidring_failure failure;
@@ -43,8 +44,6 @@ int start_explain_child(struct pidring_process *process, struct pidring_failure 
 void start_release(struct pidring_process *process);
 /* With the lock held: nobody waits for the child to take what it needs; the watch, or the end, will tell. */
 void start_leave_to_watch(struct pidring_process *process);
-/* With the lock held: those of which nobody is told, some of them. */
-void start_settle_some(void);
 
 /* --- start_server.c: with a forkserver --- */
 

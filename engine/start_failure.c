@@ -65,19 +65,27 @@ static int explain_exec(struct pidring_process *process, enum pidring_step *step
 
 int start_explain_child(struct pidring_process *process, struct pidring_failure *ret_failure)
 {
-	enum pidring_step step = (enum pidring_step)process->slot->plan->failed_step;
-	int error = -process->slot->plan->failed_error;
+	enum { LARGEST_ERROR = 4095 };
+	const struct child_plan *plan = process->slot->plan;
+	enum pidring_step step = (enum pidring_step)plan->failed_step;
+	bool sound = plan->failed_error > 0 && plan->failed_error <= LARGEST_ERROR;
+	/* A plan may have stood in shared memory. */
+	int error = sound ? -plan->failed_error : -EPROTO;
+	const char *directory = process->settings->working_directory;
+	const char *target = process->launch ? process->launch->path : "a function";
 
+	if (!start_is_program(process) && step == PIDRING_STEP_EXEC)
+		step = PIDRING_STEP_FORKSERVER;
 	switch (step) {
 	case PIDRING_STEP_EXEC:
 		explain_exec(process, &step, error);
 		break;
 	case PIDRING_STEP_WORKING_DIRECTORY:
 		explain(error, "cannot enter the working directory '%s' to run '%s': %s",
-		        process->settings->working_directory, process->launch->path, strerror(-error));
+		        directory ? directory : ".", target, strerror(-error));
 		break;
 	default:
-		explain(error, "cannot run '%s': its %s: %s", process->launch->path, pidring_step_name(step),
+		explain(error, "cannot run '%s': its %s: %s", target, pidring_step_name(step),
 		        strerror(-error));
 	}
 	return start_fail(ret_failure, step, error);

@@ -19,9 +19,9 @@ int start_find_server(struct start *start)
 
 	if (settings->start_method != PIDRING_FORKSERVER || start->without_server)
 		return 0;
-	int r = engine_find_forkserver(process->engine, &forkserver);
-	if (r < 0 || !forkserver)
-		return r;
+	engine_find_forkserver(process->engine, &forkserver);
+	if (!forkserver)
+		return 0;
 	if (settings->target && !forkserver_knows(forkserver, (const void *)(uintptr_t)settings->target))
 		return explain(
 			-ENXIO,
@@ -64,12 +64,15 @@ bool start_take_box(struct start *start)
 
 	if (!process->forkserver)
 		return false;
-	process->box = forkserver_take(process->forkserver, !process->settings->asynchronous);
+	/* An asynchronous start of a program does not even wait for a server, as it can do without. */
+	process->box = forkserver_take(process->forkserver,
+	                               !start_is_program(process) || !process->settings->asynchronous);
 	if (!process->box) {
 		do_without(process);
 		return false;
 	}
 	process->slot = forkserver_slot(process->forkserver, process->box);
+	start->reports = true;
 	return true;
 }
 
@@ -80,7 +83,6 @@ static int pack_program(struct start *start)
 
 	plan->shared_table = true;
 	plan->have_close_range = true;
-	plan->reset_signals = true;
 	/* What it would inherit is what the server ignores. */
 	plan->ignored = process->settings->keep_signals ? child_find_ignored() : 0;
 	return nursery_pack_program(process->box);
@@ -127,8 +129,6 @@ int start_send(struct start *start)
 	start->asked = forkserver_send(process->forkserver, process->box);
 	int r = start->asked ? 0 : take_newborn(start);
 	family_leave();
-	if (start->asked)
-		start->waits = true;
 	return r;
 }
 

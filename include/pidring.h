@@ -175,9 +175,9 @@ struct pidring_engine_options {
 	unsigned parked;
 	/* When fewer than this are left, the servers clone up to `parked` again. 0: half of it. */
 	unsigned parked_low;
-	/* Called once in the first server before it serves: what it makes (tables, loaded libraries, memory) is there in
-	 * all children. It shares this process's descriptors and working directory, runs with all signals blocked,
-	 * and must not start threads. */
+	/* Called in the first server before it serves: what it makes (tables, loaded libraries, memory) is there in all
+	 * children. It shares this process's descriptors and working directory, runs with all signals blocked, and must not
+	 * start threads. Once, but again in a server that is made anew. */
 	void (*preload)(void *argument);
 	void *preload_argument;
 };
@@ -219,7 +219,7 @@ enum pidring_event_type {
 	/* The process has ended; its exit record is there. Exactly once for every process that was started,
 	 * unless its object is closed or freed first; also when a join saw the end earlier. */
 	PIDRING_EXITED = 1,
-	/* An asynchronous start went well: the program is running. */
+	/* An asynchronous start went well: the program, or function, is running. */
 	PIDRING_STARTED = 2,
 	/* An asynchronous start failed, `code` is the negated errno and pidring_process_failure knows the
 	 * rest. PIDRING_EXITED (exit code 127 if the program or its interpreter was missing, else 126)
@@ -421,22 +421,34 @@ struct pidring_descriptor {
  * so its cost does not grow with this process's memory, mappings, descriptors or threads. It is this process's own
  * child all the same. What it has from now: name, identity, auth key, daemon flag, exit grace, streams, descriptors,
  * working directory, umask, root, process group, the thread's signal mask, and the argument as bytes. What it has from
- * then: memory, environment, signal handlers, hooks (or as the preload function left them), scheduling, resource limits,
- * namespaces, control group. When user, groups, capabilities or session have changed since, the server is made anew; for
- * the rest there is pidring_restart_forkserver. Above 2 it has only what `descriptors` names. It sends no SIGCHLD at its
- * end, and only waitid(2) with __WALL finds it, which is pidring's business; so nobody else takes its exit code.
+ * then: memory (so secrets that were wiped since, too), environment, signal handlers and hooks (or as the preload
+ * function left them); and, programs as well, scheduling, affinity, resource limits but that of descriptors, namespaces,
+ * control group. Above 2 a function has only what `descriptors` names. It sends no SIGCHLD at its end, and only
+ * waitid(2) with __WALL finds it, which is pidring's business; so nobody else takes its exit code.
+ *
+ * A process that gives up power wants its children to have no more of it. When users, groups, capabilities,
+ * no_new_privs, dumpability or session have changed since, or it has left the shared table, directory or root by
+ * unshare(2), the server is made anew before the start. What the kernel does not tell at a bearable price must be told
+ * by you: call pidring_restart_forkserver after adding a seccomp filter or Landlock rules, dropping from the bounding or
+ * ambient set, or entering a namespace or control group.
+ *
+ * start returns when the child has taken what it gets; with `asynchronous` at once, and then descriptors, working
+ * directory and umask must stay as they are until PIDRING_STARTED comes.
  *
  * A server can only be made while this process has one thread (libc's locks could be held by others), and not where a
  * sandbox forbids clone3 or this process's children are in a new PID namespace. Otherwise functions are started as by
  * FORK, with `close_descriptors`, and programs as by EXEC; pidring_features and pidring_process_birth say so. Servers
  * that were made go on serving whatever threads come later, and are replaced by one of their own children when they die.
  *
- * FORKSERVER, for programs: a parked child becomes the program, so start costs the caller a wake-up. An asynchronous
- * start that finds none parked goes as by EXEC: it never waits for a server.
+ * FORKSERVER, for programs: a parked child becomes the program, so an asynchronous start costs the caller a wake-up. If
+ * it finds none parked it goes as by EXEC: it never waits for a server. (That of a function waits for its clone.)
  *
- * A server shares the descriptors, the working directory and the root of this process. It ends with it, whichever way
- * that ends; but after an execve(2) of this process it stays until that program ends: close the engine before. While a
- * server runs, setns(2) into a mount or user namespace fails with EINVAL, as it does with threads.
+ * Servers share the descriptors, the working directory and the root of this process, as threads do: numbers come into
+ * use at any time, setns(2) into a mount or user namespace fails with EINVAL. They end with this process, whichever way
+ * that ends: by the exit function; else a moment later (some seconds if it had given up its power over them), and until
+ * then its locks and ports are held. After an execve(2) of this process they stay until that program ends: close the
+ * engine before. Parked children that somebody kills are replaced. Death signals of children come, as if the thread that
+ * made the server (always the main one) had started them.
  */
 enum pidring_start_method {
 	PIDRING_START_DEFAULT = 0, /* EXEC for a program, FORK for a function */
@@ -486,8 +498,8 @@ struct pidring_options {
 
 	enum pidring_start_method start_method;
 
-	/* Program: start returns as soon as the child exists; whether the program could be run is told by
-	 * PIDRING_STARTED or PIDRING_START_FAILED. What is known before (a name that is not in PATH, a
+	/* Program, and function with PIDRING_FORKSERVER: start returns as soon as the child exists; whether it could begin
+	 * is told by PIDRING_STARTED or PIDRING_START_FAILED. What is known before (a name that is not in PATH, a
 	 * limit) is still start's own error. */
 	bool asynchronous;
 	/* Function: always libc's fork(), with its pthread_atfork handlers, also where clone3 would do. */

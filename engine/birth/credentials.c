@@ -5,22 +5,27 @@
 #include "sys/sys.h"
 
 #include <grp.h>
-#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 static uint64_t fingerprint_groups(void)
 {
-	gid_t groups[256];
-	int count = getgroups((int)(sizeof groups / sizeof groups[0]), groups);
+	gid_t few[64], *groups = few;
+	int count = getgroups((int)(sizeof few / sizeof few[0]), few);
 	uint64_t fingerprint = FINGERPRINT_EMPTY;
 
-	/* More than that: their number must do. */
-	if (count < 0)
-		return (uint64_t)getgroups(0, NULL);
+	if (count < 0) {
+		/* NGROUPS_MAX. */
+		groups = calloc(65536, sizeof *groups);
+		count = groups ? getgroups(65536, groups) : -1;
+	}
 	for (int i = 0; i < count; i++)
 		fingerprint = fingerprint_add(fingerprint, groups[i]);
+	if (groups != few)
+		free(groups);
 	return fingerprint;
 }
 
@@ -38,6 +43,10 @@ void credentials_read(struct credentials *ret_credentials)
 	ret_credentials->no_new_privileges = (uint32_t)prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0);
 	ret_credentials->seccomp_mode = (uint32_t)prctl(PR_GET_SECCOMP, 0, 0, 0, 0);
 	ret_credentials->secure_bits = (uint32_t)prctl(PR_GET_SECUREBITS, 0, 0, 0, 0);
+	ret_credentials->dumpable = (uint32_t)prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
+	/* An impossible one changes nothing, and the present one is returned. */
+	ret_credentials->file_user = setfsuid((uid_t)-1);
+	ret_credentials->file_group = setfsgid((gid_t)-1);
 	ret_credentials->session = getsid(0);
 }
 

@@ -12,7 +12,8 @@ struct credentials {
 	gid_t groups[3];
 	uint64_t supplementary; /* a fingerprint of the other groups */
 	uint32_t capabilities[6];
-	uint32_t no_new_privileges, seccomp_mode, secure_bits;
+	int file_user, file_group;
+	uint32_t no_new_privileges, seccomp_mode, secure_bits, dumpable;
 	pid_t session;
 };
 

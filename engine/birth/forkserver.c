@@ -7,10 +7,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,6 +26,7 @@ struct entry {
 	bool asked;              /* and no answer taken yet */
 	enum nursery_request request;
 	unsigned server;
+	unsigned limit_changes; /* of descriptors, before it was asked for */
 	pid_t pid;
 	int pidfd; /* of a parked child, and of one that becomes a server; -1 */
 };
@@ -51,7 +54,10 @@ struct forkserver {
 	unsigned server_count;
 
 	struct credentials credentials;
-	struct server first; /* what the first server gets */
+	int shares;             /* what the kernel said of that at the beginning */
+	struct rlimit limit;    /* of descriptors, that the servers have */
+	unsigned limit_changes; /* so often */
+	struct server first;    /* what the first server gets */
 	unsigned references;
 	bool ended;            /* it takes no more starts */
 	_Atomic int readiness; /* of the first: EINPROGRESS, 0, or a negated errno */
@@ -139,6 +145,7 @@ static void ask(struct forkserver *forkserver, struct entry *entry, enum nursery
 	atomic_store(&box->answer, ANSWER_NONE);
 	atomic_store(&box->word, 1);
 	entry->asked = true;
+	entry->limit_changes = forkserver->limit_changes;
 	entry->request = request;
 	entry->server = server;
 	forkserver->posts[server].outstanding++;
@@ -151,7 +158,7 @@ static void ask_to_park(struct forkserver *forkserver, struct entry *entry, unsi
 {
 	struct nursery_box *box = box_of(forkserver, entry);
 
-	atomic_store(&box->go, 0);
+	atomic_store(&box->go, GO_NOT_YET);
 	put(entry, &forkserver->coming);
 	forkserver->coming_count++;
 	ask(forkserver, entry, REQUEST_PARK, server);
@@ -214,11 +221,12 @@ static int take_answer(struct forkserver *forkserver, struct entry *entry)
 		return error;
 	if (!is_answered(box) && box->pid == 0)
 		return -EPIPE;
-	if (error > 0 || pidfd < 0 || box->pid <= 0 || !sys_is_child(pidfd)) {
+	entry->pid = box->pid;
+	if (error > 0 || pidfd < 0 || entry->pid <= 0 || sys_pidfd_number(pidfd) != entry->pid ||
+	    !sys_is_child(pidfd)) {
 		forkserver->ended = true;
 		return -EPROTO;
 	}
-	entry->pid = box->pid;
 	/* What is not above the streams is taken for one by the next child. */
 	entry->pidfd = sys_above_streams(pidfd);
 	return entry->pidfd < 0 ? entry->pidfd : 0;
@@ -230,15 +238,31 @@ static bool is_settled(struct nursery_box *box)
 	return sys_word_is_settled((const uint32_t *)&box->word);
 }
 
+/* One that has ended, or is about to. It might be stopped, and not ours to kill any more: then it is left to itself. */
 static void reap(int *pidfd)
 {
-	sys_await_pidfd(*pidfd);
+	enum { MILLISECONDS = 1000 };
+	struct pollfd item = { .fd = *pidfd, .events = POLLIN };
+	int r;
+
+	do
+		r = poll(&item, 1, MILLISECONDS);
+	while (r < 0 && errno == EINTR);
+	if (r > 0)
+		sys_await_pidfd(*pidfd);
 	close_descriptor(pidfd);
+}
+
+/* By both ways: a process that has given up its power may not signal it, one that is stopped must be. */
+static void end_child(struct nursery_box *box, int pidfd)
+{
+	nursery_wake(box, GO_LEAVE);
+	sys_pidfd_send_signal(pidfd, SIGKILL);
 }
 
 static void discard_dead(struct forkserver *forkserver, struct entry *entry)
 {
-	sys_pidfd_send_signal(entry->pidfd, SIGKILL);
+	end_child(box_of(forkserver, entry), entry->pidfd);
 	reap(&entry->pidfd);
 	drop(forkserver, entry);
 }
@@ -305,12 +329,6 @@ static struct entry *take_living(struct forkserver *forkserver)
 	return NULL;
 }
 
-static void let_go(struct nursery_box *box)
-{
-	atomic_store(&box->go, 1);
-	sys_futex_wake((const uint32_t *)&box->go);
-}
-
 /* A parked child becomes the server of this post. Its requests wait for it in the nursery. */
 static bool man_post(struct forkserver *forkserver, unsigned server)
 {
@@ -326,7 +344,7 @@ static bool man_post(struct forkserver *forkserver, unsigned server)
 	box->task = TASK_SERVER;
 	box->server = server;
 	put(entry, &forkserver->leaving);
-	let_go(box);
+	nursery_wake(box, GO_BEGIN);
 	forkserver->counts.servers_made++;
 	return true;
 }
@@ -436,12 +454,14 @@ bool forkserver_send(struct forkserver *forkserver, struct nursery_box *box)
 	forkserver->counts.starts++;
 	if (entry->pidfd >= 0) {
 		forkserver->counts.parked_starts++;
-		let_go(box);
+		if (entry->limit_changes != forkserver->limit_changes)
+			prlimit(entry->pid, RLIMIT_NOFILE, &forkserver->limit, NULL);
+		nursery_wake(box, GO_BEGIN);
 		return false;
 	}
 	forkserver_look_after(forkserver);
 	grow(forkserver);
-	atomic_store(&box->go, 1);
+	atomic_store(&box->go, GO_BEGIN);
 	ask(forkserver, entry, REQUEST_NOW, least_busy(forkserver));
 	ring(forkserver, entry->server);
 	return true;
@@ -484,7 +504,9 @@ void forkserver_give_back(struct forkserver *forkserver, struct nursery_box *box
 	struct entry *entry = entry_of(forkserver, box);
 
 	no_longer_asked(forkserver, entry);
-	if (box->length > NURSERY_BOX_KEPT)
+	/* There was an auth key in it. */
+	explicit_bzero(box->room, box->length < NURSERY_BOX_KEPT ? box->length : NURSERY_BOX_KEPT);
+	if (box->length >= NURSERY_BOX_KEPT - sizeof *box)
 		madvise((char *)box + NURSERY_BOX_KEPT, NURSERY_BOX_SIZE - NURSERY_BOX_KEPT, MADV_REMOVE);
 	/* It was parked, and its start has come to nothing. */
 	if (entry->pidfd >= 0) {
@@ -511,6 +533,32 @@ bool forkserver_knows(const struct forkserver *forkserver, const void *function)
 	return known_functions_still_have(&forkserver->first.known, function);
 }
 
+static int shares(const struct forkserver *forkserver)
+{
+	return sys_share_files(forkserver->first.application, forkserver->posts[0].pid);
+}
+
+/* Until the application calls unshare(2). Where it may no longer ask it has given up its power over the server, as in a
+ * user namespace. A server that is dead has nothing to compare. */
+static bool still_shares(const struct forkserver *forkserver)
+{
+	return shares(forkserver) == forkserver->shares || child_has_ended(forkserver->posts[0].pidfd);
+}
+
+/* A server opens pidfds, and so has to have the application's limit. */
+static void keep_limit(struct forkserver *forkserver)
+{
+	struct rlimit now, *then = &forkserver->limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &now) < 0 ||
+	    (now.rlim_cur == then->rlim_cur && now.rlim_max == then->rlim_max))
+		return;
+	*then = now;
+	forkserver->limit_changes++;
+	for (unsigned i = 0; i < forkserver->server_count; i++)
+		prlimit(forkserver->posts[i].pid, RLIMIT_NOFILE, &now, NULL);
+}
+
 bool forkserver_is_current(struct forkserver *forkserver)
 {
 	struct credentials now;
@@ -518,26 +566,42 @@ bool forkserver_is_current(struct forkserver *forkserver)
 	if (forkserver->ended)
 		return false;
 	credentials_read(&now);
-	return credentials_equal(&now, &forkserver->credentials);
+	if (!credentials_equal(&now, &forkserver->credentials) || !still_shares(forkserver))
+		return false;
+	keep_limit(forkserver);
+	return true;
 }
 
 /* --- making and ending --- */
 
-bool forkserver_is_possible(const struct birth_paths *paths)
+/* Whether children would be in another PID namespace, whose init the server would be: its own end would be that of the
+ * namespace. */
+static bool has_namespace_for_children(void)
 {
-	return paths->clone3 && paths->close_range && birth_is_alone();
+	struct stat own, children;
+
+	if (stat("/proc/self/ns/pid", &own) < 0)
+		return false;
+	/* One without an init yet has no name. */
+	return stat("/proc/self/ns/pid_for_children", &children) < 0 || own.st_ino != children.st_ino;
 }
 
+bool forkserver_is_possible(const struct birth_paths *paths)
+{
+	return paths->clone3 && paths->close_range && birth_is_alone() && !has_namespace_for_children();
+}
+
+/* Under mlockall(MCL_FUTURE) the kernel would fill it at once, but for what may not be touched. */
 static int map_nursery(struct forkserver *forkserver)
 {
-	/* At a multiple of nothing in particular: boxes are found by their distance. */
-	void *mapping = mmap(NULL, nursery_size(forkserver->boxes), PROT_READ | PROT_WRITE,
-	                     MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	size_t size = nursery_size(forkserver->boxes);
+	void *mapping = mmap(NULL, size, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (mapping == MAP_FAILED)
 		return -errno;
 	forkserver->nursery = mapping;
-	return 0;
+	munlock(mapping, size);
+	return mprotect(mapping, size, PROT_READ | PROT_WRITE) < 0 ? -errno : 0;
 }
 
 static int make_entries(struct forkserver *forkserver)
@@ -619,6 +683,7 @@ int forkserver_new(struct forkserver **ret_forkserver, const struct forkserver_o
 		r = known_functions_read(&forkserver->first.known);
 	if (r == 0) {
 		credentials_read(&forkserver->credentials);
+		getrlimit(RLIMIT_NOFILE, &forkserver->limit);
 		forkserver->first.nursery = forkserver->nursery;
 		forkserver->first.boxes = forkserver->boxes;
 		forkserver->first.application = getpid();
@@ -633,6 +698,7 @@ int forkserver_new(struct forkserver **ret_forkserver, const struct forkserver_o
 	}
 	/* A fork of the application's is not to write into it. */
 	madvise(forkserver->nursery, nursery_size(forkserver->boxes), MADV_DONTFORK);
+	forkserver->shares = shares(forkserver);
 	*ret_forkserver = forkserver;
 	return 0;
 }
@@ -659,13 +725,13 @@ int forkserver_wait_ready(struct forkserver *forkserver)
 	return readiness;
 }
 
-static void kill_all(struct entry_list *list)
+static void end_all(struct forkserver *forkserver, struct entry_list *list)
 {
 	struct entry *entry;
 
 	TAILQ_FOREACH(entry, list, link)
 	if (entry->pidfd >= 0)
-		sys_pidfd_send_signal(entry->pidfd, SIGKILL);
+		end_child(box_of(forkserver, entry), entry->pidfd);
 }
 
 static void reap_all(struct entry_list *list)
@@ -680,9 +746,12 @@ static void reap_all(struct entry_list *list)
 /* Servers first: after that no more children come. */
 static void end_servers(struct forkserver *forkserver)
 {
-	for (unsigned i = 0; i < forkserver->server_count; i++)
+	atomic_store(&forkserver->nursery->ended, 1);
+	for (unsigned i = 0; i < forkserver->server_count; i++) {
+		ring(forkserver, i);
 		if (forkserver->posts[i].pidfd >= 0)
 			sys_pidfd_send_signal(forkserver->posts[i].pidfd, SIGKILL);
+	}
 	for (unsigned i = 0; i < forkserver->server_count; i++)
 		if (forkserver->posts[i].pidfd >= 0)
 			reap(&forkserver->posts[i].pidfd);
@@ -707,8 +776,8 @@ void forkserver_end(struct forkserver *forkserver)
 	forkserver->ended = true;
 	end_servers(forkserver);
 	take_last_answers(forkserver);
-	kill_all(&forkserver->coming);
-	kill_all(&forkserver->parked);
+	end_all(forkserver, &forkserver->coming);
+	end_all(forkserver, &forkserver->parked);
 	reap_all(&forkserver->coming);
 	reap_all(&forkserver->parked);
 }

@@ -22,16 +22,20 @@ struct nursery_box;
 
 /* What a function's child begins with. All of it is the child's own. */
 struct forkserver_child {
-	const void *message; /* as it was packed */
+	int (*target)(void *argument);
+	void *message; /* as it was packed */
 	size_t length;
 	struct child_plan *plan;
-	/* To be called when the plan has been carried out. */
+	/* To be called when the plan has been carried out, which is told to whoever waits for the start; or when it could
+	 * not be: then it does not return. */
 	void (*settle)(void);
+	void (*fail)(enum pidring_step step, int error);
 };
 
 /* What is called in the servers and their children. */
 struct forkserver_callbacks {
-	/* In the first server: forgets, without closing it, whatever is the application's. */
+	/* In the first server: forgets, without closing it, whatever is the application's (and what preload has
+	 * opened). */
 	void (*forget)(void);
 	void (*preload)(void *argument); /* NULL: none */
 	void *preload_argument;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <link.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 struct reading {
 	struct known_functions *known;
@@ -17,6 +18,14 @@ static uint64_t fingerprint_of(const struct dl_phdr_info *object)
 {
 	uint64_t fingerprint = fingerprint_add(FINGERPRINT_EMPTY, object->dlpi_addr);
 
+	struct stat status;
+
+	/* Another file under the same name, as after a plugin's update. */
+	if (object->dlpi_name && *object->dlpi_name && stat(object->dlpi_name, &status) == 0) {
+		fingerprint = fingerprint_add(fingerprint, status.st_ino);
+		fingerprint = fingerprint_add(fingerprint, (uint64_t)status.st_mtim.tv_sec);
+		fingerprint = fingerprint_add(fingerprint, (uint64_t)status.st_mtim.tv_nsec);
+	}
 	for (const char *at = object->dlpi_name ? object->dlpi_name : ""; *at; at++)
 		fingerprint = fingerprint_add(fingerprint, (unsigned char)*at);
 	return fingerprint;

@@ -100,7 +100,15 @@ static int finish(struct nursery_box *box, const struct packing *packing, const 
 
 static struct packing begin(struct nursery_box *box)
 {
+	/* Unless it comes to an end, all of it may have been touched. */
+	box->length = NURSERY_ROOM;
 	return (struct packing){ box->room, box->room + NURSERY_ROOM - 1 };
+}
+
+void nursery_wake(struct nursery_box *box, uint32_t go)
+{
+	atomic_store(&box->go, go);
+	sys_futex_wake((const uint32_t *)&box->go);
 }
 
 int nursery_pack_program(struct nursery_box *box)

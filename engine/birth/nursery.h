@@ -8,7 +8,9 @@
  *   asked   the application asks a server to clone; the server takes it back before it does
  *   bell    the application has asked; the server sleeps on it
  *   answer  the server has cloned, or failed; the application may sleep on it
- *   go      the application has filled the box; the child sleeps on it
+ *   go      the application has filled the box, or wants the child to end; the child sleeps on it
+ *   ended   the application wants the servers to end. A signal would not reach them if it has given up its power
+ *           over them
  *   word    not settled from before the clone until the child no longer needs the box: the child owns it
  *           (child.h)
  *
@@ -83,7 +85,15 @@ struct nursery_server {
 	_Atomic uint32_t sleeps;
 };
 
+/* What a child that waits is woken for. */
+enum nursery_go {
+	GO_NOT_YET = 0,
+	GO_BEGIN = 1,
+	GO_LEAVE = 2, /* ends */
+};
+
 struct nursery {
+	_Atomic uint32_t ended; /* servers end */
 	struct nursery_server servers[NURSERY_SERVERS];
 	_Atomic uint32_t asked[]; /* one a box */
 };
@@ -100,6 +110,8 @@ static inline struct child_ownership nursery_ownership(struct nursery_box *box)
 	return (struct child_ownership){ &box->word, &box->robust };
 }
 
+/* The child wakes up. */
+void nursery_wake(struct nursery_box *box, uint32_t go);
 /* Whether what is in the box can be used without harm. */
 bool nursery_has_program(const struct nursery_box *box);
 bool nursery_has_function(const struct nursery_box *box);

@@ -34,20 +34,39 @@ static void settle(void)
 
 static void settle_function(void)
 {
+	int pidfd = own_box->pidfd;
+
 	settle();
+	/* Where the application has closed a stream, the child's own pidfd may have come to stand. */
+	if (pidfd >= 0 && pidfd <= STDERR_FILENO && !child_is_target(&own_plan, pidfd))
+		close(pidfd);
 	/* Nothing that the function does can reach another start. */
 	munmap(own_server->nursery, nursery_size(own_server->boxes));
 }
 
 /* --- beginning --- */
 
-/* What it had as one that waits. */
-static int stop_waiting(const struct server *server)
+static __attribute__((noreturn)) void fail_function(enum pidring_step step, int error)
 {
-	sys_signal_mask(&(sys_signal_set){ SYS_ALL_SIGNALS }, NULL);
-	sigaction(NURSERY_PARENT_SIGNAL, &server->parent_action, NULL);
+	child_fail(&own_box->plan, step, error);
+}
+
+/* What it had as one that waits. The mask comes after the prctl: a signal that comes between finds its handler. */
+static int stop_waiting(void)
+{
 	prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
+	sys_signal_mask(&(sys_signal_set){ SYS_ALL_SIGNALS }, NULL);
 	return unshare(CLONE_FS) < 0 ? -errno : 0;
+}
+
+/* A program has none of them. */
+static void take_actions_back(const struct server *server)
+{
+	const struct sigaction by_default = { .sa_handler = SIG_DFL };
+
+	sigaction(NURSERY_PARENT_SIGNAL, &by_default, NULL);
+	for (unsigned i = 0; i < server->action_count; i++)
+		sigaction(server->actions[i].signal_number, &server->actions[i].action, NULL);
 }
 
 /* --- the tasks --- */
@@ -58,7 +77,7 @@ static __attribute__((noreturn)) void become_program(const struct server *server
 
 	if (!nursery_has_program(box))
 		child_fail(plan, PIDRING_STEP_FORKSERVER, EPROTO);
-	int r = stop_waiting(server);
+	int r = stop_waiting();
 	if (r < 0)
 		child_fail(plan, PIDRING_STEP_WORKING_DIRECTORY, -r);
 	server_complete_plan(server, plan);
@@ -92,17 +111,25 @@ static bool is_known(const struct server *server, int (*target)(void *))
 
 static __attribute__((noreturn)) void become_function(const struct server *server, struct nursery_box *box)
 {
-	if (!nursery_has_function(box) || !is_known(server, box->target) || stop_waiting(server) < 0 ||
-	    copy_plan(&own_plan, &box->plan) < 0)
-		_exit(EXIT_CANNOT_RUN);
+	struct forkserver_child child = { .target = box->target,
+		                          .length = box->message_length,
+		                          .plan = &own_plan,
+		                          .settle = settle_function,
+		                          .fail = fail_function };
+
+	if (!nursery_has_function(box) || child.length > NURSERY_ROOM || !is_known(server, child.target))
+		fail_function(PIDRING_STEP_FORKSERVER, EPROTO);
+	int r = stop_waiting();
+	if (r < 0)
+		fail_function(PIDRING_STEP_WORKING_DIRECTORY, -r);
+	take_actions_back(server);
+	child.message = malloc(child.length + 1);
+	if (!child.message || copy_plan(&own_plan, &box->plan) < 0)
+		fail_function(PIDRING_STEP_PREPARE, ENOMEM);
+	memcpy(child.message, box->room, child.length);
 	server_complete_plan(server, &own_plan);
-	void *message = malloc(box->message_length + 1);
-	if (!message)
-		_exit(EXIT_CANNOT_RUN);
-	memcpy(message, box->room, box->message_length);
 	prctl(PR_SET_NAME, server->name, 0, 0, 0);
-	server->callbacks.live(
-		&(struct forkserver_child){ message, box->message_length, &own_plan, settle_function });
+	server->callbacks.live(&child);
 	_exit(EXIT_CANNOT_RUN);
 }
 
@@ -121,7 +148,7 @@ static __attribute__((noreturn)) void become_server(struct server *server, const
 static void watch_parent_again(const struct server *server)
 {
 	prctl(PR_SET_PDEATHSIG, NURSERY_PARENT_SIGNAL, 0, 0, 0);
-	if (getppid() != server->application)
+	if (!server_has_parent(server))
 		_exit(0);
 }
 
@@ -143,14 +170,33 @@ static void rehearse(const struct server *server)
 	server->callbacks.rehearse();
 }
 
+/* What would end a process ends this one: it is replaced, while a signal that waited would end whoever begins. What would
+ * only stop it waits. */
+static void let_signals_in(void)
+{
+	const int stops[] = { SIGTSTP, SIGTTIN, SIGTTOU };
+	sys_signal_set mask = 0;
+
+	for (size_t i = 0; i < sizeof stops / sizeof stops[0]; i++)
+		mask |= (sys_signal_set)1 << (stops[i] - 1);
+	sys_signal_mask(&mask, NULL);
+}
+
 static void await_task(const struct server *server, struct nursery_box *box)
 {
-	if (atomic_load(&box->go) != 0)
+	/* So many may wait that they look seldom; a server that sees its parent gone wakes them. */
+	enum { SELDOM = 30 };
+
+	if (atomic_load(&box->go) != GO_NOT_YET)
 		return;
 	prctl(PR_SET_NAME, "pidring-parked", 0, 0, 0);
 	rehearse(server);
-	while (atomic_load(&box->go) == 0)
-		sys_futex_wait((const uint32_t *)&box->go, 0, INT64_MAX);
+	let_signals_in();
+	while (atomic_load(&box->go) == GO_NOT_YET)
+		if (!server_sleep(server, &box->go, GO_NOT_YET, SELDOM))
+			_exit(0);
+	if (atomic_load(&box->go) == GO_LEAVE)
+		_exit(0);
 }
 
 void parked_live(struct server *server, struct nursery_box *box)

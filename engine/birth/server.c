@@ -4,9 +4,11 @@
  *
  * It has one thread and calls nothing that allocates or waits, but for the preload function. All signals are blocked
  * but one, by which the kernel tells of its parent's end; a thread of the parent that ends sends it, too, hence the
- * look. Servers and parked children are a process group of their own, in the application's session: what a terminal
- * sends to the application's group would otherwise wait in a parked child, and end it when it begins. A child joins the
- * application's group then.
+ * look. No disposition but that one's is the application's: so programs need none reset, and what reaches a parked
+ * child ends it, which is made good, instead of waiting for it to begin. Functions get them back.
+ *
+ * Servers and parked children are a process group of their own, in the application's session: what a terminal sends to
+ * the application's group is not for them. A child joins that group when it begins.
  */
 #include "birth/server.h"
 
@@ -16,6 +18,7 @@
 #include <stdio_ext.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 /* For the handler, which has no argument. */
@@ -28,20 +31,55 @@ static void look_for_parent(int signal_number)
 		_exit(0);
 }
 
+bool server_has_parent(const struct server *server)
+{
+	return getppid() == server->application;
+}
+
+/* --- signals --- */
+
+static bool is_default(const struct sigaction *action)
+{
+	return !(action->sa_flags & SA_SIGINFO) && action->sa_handler == SIG_DFL;
+}
+
+static void keep_action(struct server *server, int signal_number, const struct sigaction *action)
+{
+	if (!is_default(action) && server->action_count < SYS_SIGNALS)
+		server->actions[server->action_count++] = (struct server_action){ signal_number, *action };
+}
+
+/* After the preload function, which may have set some. */
+static void take_dispositions(struct server *server)
+{
+	const struct sigaction by_default = { .sa_handler = SIG_DFL };
+	struct sigaction action = { .sa_handler = look_for_parent, .sa_flags = SA_RESTART }, old;
+
+	sigfillset(&action.sa_mask);
+	for (int signal_number = 1; signal_number <= SYS_SIGNALS; signal_number++) {
+		if (sigaction(signal_number, NULL, &old) < 0)
+			continue;
+		keep_action(server, signal_number, &old);
+		if (signal_number == NURSERY_PARENT_SIGNAL)
+			sigaction(signal_number, &action, NULL);
+		else if (!is_default(&old))
+			sigaction(signal_number, &by_default, NULL);
+	}
+}
+
 /* The order: a parent that ends before the prctl is seen by the look after it. */
-static void watch_parent(struct server *server)
+static void watch_parent(const struct server *server)
 {
 	const sys_signal_set all_but_one =
 		SYS_ALL_SIGNALS & ~((sys_signal_set)1 << (NURSERY_PARENT_SIGNAL - 1));
-	struct sigaction action = { .sa_handler = look_for_parent, .sa_flags = SA_RESTART };
 
 	application = server->application;
-	sigfillset(&action.sa_mask);
-	sigaction(NURSERY_PARENT_SIGNAL, &action, &server->parent_action);
 	prctl(PR_SET_PDEATHSIG, NURSERY_PARENT_SIGNAL, 0, 0, 0);
 	sys_signal_mask(&all_but_one, NULL);
 	look_for_parent(0);
 }
+
+/* --- the processor --- */
 
 /* Neither a server nor a parked child takes the processor from whoever wakes it (sched(7), SCHED_BATCH). */
 static void step_back(struct server *server)
@@ -55,7 +93,8 @@ static void step_back(struct server *server)
 void server_complete_plan(const struct server *server, struct child_plan *plan)
 {
 	plan->ownership = (struct child_ownership){ 0 };
-	plan->reset = server->handled & ~plan->ignored;
+	plan->reset_signals = true;
+	plan->reset = (sys_signal_set)1 << (NURSERY_PARENT_SIGNAL - 1);
 	plan->handlers_cleared = false;
 	plan->set_scheduling = server->policy == SCHED_OTHER;
 	plan->policy = server->policy;
@@ -97,8 +136,6 @@ static void bear_program(struct server *server, struct nursery_box *box)
 	}
 	server_complete_plan(server, &box->plan);
 	box->plan.ownership = nursery_ownership(box);
-	box->plan.handlers_cleared = true;
-	box->plan.reset = server->ignored & ~box->plan.ignored;
 	arguments.stack = (uint64_t)(uintptr_t)box + NURSERY_BOX_SIZE - NURSERY_STACK_SIZE;
 	arguments.stack_size = NURSERY_STACK_SIZE;
 	long pid = sys_clone3_call(&arguments, child_run_program, &box->plan);
@@ -153,22 +190,60 @@ static bool serve_one(struct server *server)
 	return true;
 }
 
+static int64_t in_seconds(unsigned seconds)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return ((int64_t)now.tv_sec + seconds) * 1000000000 + now.tv_nsec;
+}
+
+bool server_sleep(const struct server *server, _Atomic uint32_t *word, uint32_t expected, unsigned seconds)
+{
+	return sys_futex_wait((const uint32_t *)word, expected, in_seconds(seconds)) != -ETIMEDOUT ||
+	       server_has_parent(server);
+}
+
+/* What the kernel has not told this server, it has not told its children either. */
+static void dismiss(struct server *server)
+{
+	for (unsigned i = 0; i < server->boxes; i++) {
+		struct nursery_box *box = nursery_box(server->nursery, i);
+
+		if (atomic_load(&box->go) == GO_NOT_YET)
+			nursery_wake(box, GO_LEAVE);
+	}
+	atomic_store(&server->nursery->ended, 1);
+}
+
 void server_serve(struct server *server)
 {
 	struct nursery_server *post = &server->nursery->servers[server->index];
 
 	prctl(PR_SET_NAME, "pidring-server", 0, 0, 0);
-	for (;;) {
+	while (!atomic_load(&server->nursery->ended)) {
 		uint32_t seen = atomic_load(&post->bell);
 
 		while (serve_one(server))
 			;
 		/* Whoever rings now sees that it sleeps, or is seen here. */
 		atomic_store(&post->sleeps, 1);
-		if (atomic_load(&post->bell) == seen)
-			sys_futex_wait((const uint32_t *)&post->bell, seen, INT64_MAX);
+		if (atomic_load(&post->bell) == seen && !server_sleep(server, &post->bell, seen, 1))
+			dismiss(server);
 		atomic_store(&post->sleeps, 0);
 	}
+	_exit(0);
+}
+
+static void preload(const struct server *server)
+{
+	if (!server->callbacks.preload)
+		return;
+	server->callbacks.preload(server->callbacks.preload_argument);
+	fflush(stdout);
+	fflush(stderr);
+	/* It may have used the library. */
+	server->callbacks.forget();
 }
 
 void server_begin(struct server *server)
@@ -176,20 +251,13 @@ void server_begin(struct server *server)
 	sys_set_robust_list(server->robust_list, server->robust_list_length);
 	prctl(PR_GET_NAME, server->name, 0, 0, 0);
 	setpgid(0, 0);
-	watch_parent(server);
 	server->callbacks.forget();
 	/* What the application has not written yet is not to be written by every child. */
 	__fpurge(stdout);
 	__fpurge(stderr);
-	if (server->callbacks.preload)
-		server->callbacks.preload(server->callbacks.preload_argument);
-	const sys_signal_set own = (sys_signal_set)1 << (NURSERY_PARENT_SIGNAL - 1);
-	server->handled = child_find_handled() & ~own;
-	server->ignored = child_find_ignored();
-	if (server->parent_action.sa_handler != SIG_DFL)
-		server->handled |= own;
-	if (server->parent_action.sa_handler == SIG_IGN)
-		server->ignored |= own;
+	preload(server);
+	take_dispositions(server);
+	watch_parent(server);
 	step_back(server);
 	server_serve(server);
 }

@@ -10,6 +10,12 @@
 #include <sched.h>
 #include <signal.h>
 
+/* A disposition of the application's that is not SIG_DFL. */
+struct server_action {
+	int signal_number;
+	struct sigaction action;
+};
+
 /* What a server knows, in its private memory: nothing that is written to the nursery later changes it. */
 struct server {
 	struct nursery *nursery;
@@ -25,12 +31,11 @@ struct server {
 	size_t robust_list_length;
 
 	/* What its children get back when they begin. */
-	struct sigaction parent_action;
+	struct server_action actions[SYS_SIGNALS];
+	unsigned action_count;
 	struct sched_param scheduling;
 	int policy;
 	char name[16];
-	sys_signal_set handled; /* the signals that are not SIG_DFL */
-	sys_signal_set ignored; /* of these, those that are SIG_IGN */
 };
 
 /* In the clone that is to be the first server, with all signals blocked. */
@@ -39,6 +44,10 @@ __attribute__((noreturn)) void server_begin(struct server *server);
 void server_complete_plan(const struct server *server, struct child_plan *plan);
 /* From a child: becomes the server with server->index. */
 __attribute__((noreturn)) void server_serve(struct server *server);
+bool server_has_parent(const struct server *server);
+/* Waits until the word is not `expected`, or for some seconds. False: the parent has ended, although the signal that
+ * tells of it has not come: it does not if the parent had given up its power over this process. */
+bool server_sleep(const struct server *server, _Atomic uint32_t *word, uint32_t expected, unsigned seconds);
 /* In a server's clone: waits for its task, and carries it out. */
 __attribute__((noreturn)) void parked_live(struct server *server, struct nursery_box *box);
 

@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/futex.h>
+#include <linux/kcmp.h>
+#include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -70,6 +72,41 @@ void sys_await_pidfd(int pidfd)
 bool sys_is_child(int pidfd)
 {
 	return raw_call5(SYS_waitid, P_PIDFD, pidfd, 0, WEXITED | WNOHANG | WNOWAIT | __WALL, 0) == 0;
+}
+
+/* Before Linux 6.13 there is only the text of /proc/self/fdinfo. */
+static pid_t read_number(int pidfd)
+{
+	char path[64], line[128];
+	int number = -EBADF;
+
+	snprintf(path, sizeof path, "/proc/self/fdinfo/%d", pidfd);
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return -errno;
+	while (fgets(line, sizeof line, file))
+		if (sscanf(line, "Pid: %d", &number) == 1)
+			break;
+	fclose(file);
+	return number > 0 ? number : number == -1 ? -ESRCH : -EBADF;
+}
+
+pid_t sys_pidfd_number(int pidfd)
+{
+	struct pidfd_information information = { .mask = 0 };
+	long r = raw_call3(SYS_ioctl, pidfd, (long)PIDFD_GET_INFORMATION, (long)&information);
+
+	if (r == -ENOTTY || r == -EINVAL)
+		return read_number(pidfd);
+	return r < 0 ? (pid_t)r : (pid_t)information.pid;
+}
+
+int sys_share_files(pid_t a, pid_t b)
+{
+	long tables = raw_call5(SYS_kcmp, a, b, KCMP_FILES, 0, 0);
+	long directories = tables == 0 ? raw_call5(SYS_kcmp, a, b, KCMP_FS, 0, 0) : tables;
+
+	return directories < 0 ? (int)directories : directories == 0;
 }
 
 int sys_pidfd_exit_status(int pidfd, int *ret_wait_status)

@@ -82,6 +82,11 @@ int sys_waitid_pidfd(int pidfd, siginfo_t *ret_information, struct rusage *ret_u
 void sys_await_pidfd(int pidfd);
 /* Whether it is a pidfd of a child of this process, ended or not, that nobody has reaped. */
 bool sys_is_child(int pidfd);
+/* The number of its process; -ESRCH: it has been reaped; other errors: it is no pidfd. */
+pid_t sys_pidfd_number(int pidfd);
+/* 1: both processes have the same table of descriptors, and the same working directory, root and umask; 0: not; or why
+ * the kernel does not say (kcmp(2)). */
+int sys_share_files(pid_t a, pid_t b);
 /* The wait status of a process that somebody has reaped: ioctl(PIDFD_GET_INFO) with PIDFD_INFO_EXIT,
  * Linux 6.15. */
 int sys_pidfd_exit_status(int pidfd, int *ret_wait_status);
