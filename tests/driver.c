@@ -30,21 +30,36 @@ struct configuration {
 	const char *name;
 	const char *backend;
 	const char *clone; /* NULL: the best there is */
+	const char *start; /* PIDRING_TEST_START (see scenario/start_method.c); NULL: what each scenario says */
 };
 
 static const struct configuration configurations[] = {
-	{ "uring/clone3", "uring", NULL },   { "uring/vfork", "uring", "vfork" },
-	{ "uring/fork", "uring", "fork" },   { "epoll/clone3", "epoll", NULL },
-	{ "epoll/vfork", "epoll", "vfork" }, { "epoll/fork", "epoll", "fork" },
+	{ "uring/clone3", "uring", NULL, NULL },
+	{ "uring/vfork", "uring", "vfork", NULL },
+	{ "uring/fork", "uring", "fork", NULL },
+	{ "epoll/clone3", "epoll", NULL, NULL },
+	{ "epoll/vfork", "epoll", "vfork", NULL },
+	{ "epoll/fork", "epoll", "fork", NULL },
+	{ "uring/forkserver", "uring", NULL, "forkserver" },
+	{ "epoll/forkserver", "epoll", NULL, "forkserver" },
+	{ "uring/parked", "uring", NULL, "parked" },
 };
 
-enum { CONFIGURATIONS = sizeof(configurations) / sizeof(configurations[0]) };
+enum {
+	CONFIGURATIONS = sizeof(configurations) / sizeof(configurations[0]),
+	LAST_PLAIN = 5, /* the last fallbacks */
+};
 
 /* Suites that neither wait nor start anything: one configuration shows as much as six. */
 static const char *const once_is_enough[] = { "construction", "options" };
 
 /* Suites that take seconds, and show the same on all paths but for the two ends. */
-static const char *const ends_are_enough[] = { "scale", "awkward" };
+static const char *const ends_are_enough[] = { "scale", "awkward", "forkserver_scale", "parked_scale" };
+
+/* Suites that set the start method themselves. */
+static const char *const of_servers[] = { "forkserver",        "forkserver_now",      "forkserver_programs",
+	                                  "forkserver_faults", "forkserver_ends",     "forkserver_scale",
+	                                  "parked",            "parked_scale" };
 
 /* Small: all of them stand in memory that the test framework must map at the same address in every worker, which may
  * fail where that is much. */
@@ -78,13 +93,34 @@ static bool is_in_suite(const char *scenario, const char *const *suites, size_t 
 	return false;
 }
 
+/* Whether the list of exceptions has a line that begins with the scenario and this word. */
+static bool is_excepted(const char *scenario, const char *word)
+{
+	char path[PATH_MAX], line[512], begin[128];
+	bool found = false;
+	FILE *file;
+
+	path_of("forkserver.except", path, sizeof(path));
+	snprintf(begin, sizeof(begin), "%s %s", scenario, word);
+	file = fopen(path, "re");
+	if (file == NULL)
+		return false;
+	while (!found && fgets(line, sizeof(line), file) != NULL)
+		found = strncmp(line, begin, strlen(begin)) == 0;
+	fclose(file);
+	return found;
+}
+
 static bool is_wanted(const char *scenario, int configuration)
 {
 	if (is_in_suite(scenario, once_is_enough, sizeof(once_is_enough) / sizeof(once_is_enough[0])))
 		return configuration == 0;
 	if (is_in_suite(scenario, ends_are_enough, sizeof(ends_are_enough) / sizeof(ends_are_enough[0])))
-		return configuration == 0 || configuration == CONFIGURATIONS - 1;
-	return true;
+		return configuration == 0 || configuration == LAST_PLAIN;
+	if (configurations[configuration].start == NULL)
+		return true;
+	return !is_in_suite(scenario, of_servers, sizeof(of_servers) / sizeof(of_servers[0])) &&
+	       !is_excepted(scenario, "out:");
 }
 
 static size_t fill_parameters(struct parameter *parameters, size_t capacity, const char *program, FILE *list)
@@ -144,8 +180,9 @@ static struct criterion_test_params parameters_of(const char *program)
 
 /* --- one run --- */
 
-static char **environment_for(const struct configuration *configuration)
+static char **environment_for(const struct configuration *configuration, const char *scenario)
 {
+	static char start[64];
 	static char backend[64];
 	static char clone[64];
 	static char *environment[4096];
@@ -153,13 +190,19 @@ static char **environment_for(const struct configuration *configuration)
 
 	for (char **entry = environ; *entry != NULL && count < 4000; entry++)
 		if (strncmp(*entry, "PIDRING_BACKEND=", 16) != 0 &&
-		    strncmp(*entry, "PIDRING_CLONE=", 14) != 0)
+		    strncmp(*entry, "PIDRING_CLONE=", 14) != 0 &&
+		    strncmp(*entry, "PIDRING_TEST_START=", 19) != 0)
 			environment[count++] = *entry;
 	snprintf(backend, sizeof(backend), "PIDRING_BACKEND=%s", configuration->backend);
 	environment[count++] = backend;
 	if (configuration->clone != NULL) {
 		snprintf(clone, sizeof(clone), "PIDRING_CLONE=%s", configuration->clone);
 		environment[count++] = clone;
+	}
+	if (configuration->start != NULL) {
+		snprintf(start, sizeof(start), "PIDRING_TEST_START=%s",
+		         is_excepted(scenario, "fresh:") ? "fresh" : configuration->start);
+		environment[count++] = start;
 	}
 	environment[count] = NULL;
 	return environment;
@@ -207,7 +250,7 @@ static void run(const struct parameter *parameter)
 	pid_t pid;
 
 	cr_assert(output >= 0, "no memfd");
-	pid = spawn(parameter, environment_for(configuration), output);
+	pid = spawn(parameter, environment_for(configuration, parameter->scenario), output);
 	cr_assert(pid > 0, "[%s] %s: %s could not be run", configuration->name, parameter->scenario,
 	          parameter->program);
 	cr_assert(waitpid(pid, &status, 0) == pid, "waitpid failed");

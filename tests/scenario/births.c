@@ -476,7 +476,7 @@ static void check_rolled_back(struct pidring_process *process, int descriptors)
 	struct pidring_failure failure;
 
 	check_int(count_descriptors(), descriptors);
-	check(waitpid(-1, NULL, WNOHANG | __WALL) < 0 && errno == ECHILD);
+	check(has_no_children());
 	check_int(pidring_process_pid(process), -ESRCH);
 	check_int(pidring_process_sentinel(process), -ESRCH);
 	check_int(pidring_process_is_alive(process), 0);

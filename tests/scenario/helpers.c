@@ -452,6 +452,24 @@ bool is_servant(pid_t pid)
 	return strcmp(name, "pidring-server") == 0 || strcmp(name, "pidring-parked") == 0;
 }
 
+bool has_no_children(void)
+{
+	FILE *file;
+	int pid;
+
+	if (!start_method_is_varied())
+		return waitid(P_ALL, 0, &(siginfo_t){ 0 }, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0;
+	file = fopen("/proc/thread-self/children", "re");
+	check(file != NULL);
+	while (fscanf(file, "%d", &pid) == 1)
+		if (!is_servant(pid)) {
+			fclose(file);
+			return false;
+		}
+	fclose(file);
+	return true;
+}
+
 int count_descriptors(void)
 {
 	DIR *directory = opendir("/proc/self/fd");

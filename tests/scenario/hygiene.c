@@ -244,7 +244,8 @@ SCENARIO(hygiene, everything_is_close_on_exec)
 		opened++;
 	}
 	check(opened >= 3);
-	check(opened - 3 <= 11);
+	/* A server and the child that is kept for its place are two, and what is parked may be three. */
+	check(opened - 3 <= 11 + (start_method_is_varied() ? 5 : 0));
 	end_busy_engine(engine, running);
 }
 
@@ -572,7 +573,7 @@ static void detach_cycle(struct pidring *engine)
 	close(ends[1]);
 	check_text(read_all(ends[0]), "");
 	close(ends[0]);
-	while (waitid(P_ALL, 0, &(siginfo_t){ 0 }, WEXITED | WNOWAIT | __WALL) == 0)
+	while (!has_no_children())
 		pidring_active_children(NULL, 0);
 }
 

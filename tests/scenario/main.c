@@ -5,7 +5,8 @@
  *     scenarios SUITE.NAME               runs one, in this process
  *     scenarios --list                   prints "SUITE.NAME" a line each
  *     scenarios --all [PREFIX] [--jobs N]   runs each (whose name begins so) in a new process
- *               [--except FILE]             but for those that the file lists
+ *               [--except FILE]             but for those that the file lists; where the word after the name
+ *                                           is "fresh:", with PIDRING_TEST_START=fresh instead
  *     scenarios --sub NAME ...           runs a main program that a scenario needs
  *
  * PIDRING_TEST_TIMEOUT is the number of seconds after which one counts as hung, 60 unless set.
@@ -110,13 +111,30 @@ static int run_subprogram_by_name(int argc, char **argv)
 
 /* --- all scenarios, each in a process of its own --- */
 
+enum exception { NO_EXCEPTION, LEFT_OUT, FRESH };
+
+/* A line that begins with the name; what follows a blank says why. */
+static enum exception exception_for(FILE *exceptions, const char *full_name)
+{
+	size_t length = strlen(full_name);
+	char line[512];
+
+	if (exceptions == NULL)
+		return NO_EXCEPTION;
+	rewind(exceptions);
+	while (fgets(line, sizeof(line), exceptions) != NULL)
+		if (strncmp(line, full_name, length) == 0 && strchr(" \t\n", line[length]) != NULL)
+			return strncmp(line + length, " fresh:", 7) == 0 ? FRESH : LEFT_OUT;
+	return NO_EXCEPTION;
+}
+
 struct run {
 	const struct scenario *scenario;
 	pid_t pid;
 	int output; /* a file, not a pipe: an orphan that keeps it open holds up nobody */
 };
 
-static struct run begin_run(const struct scenario *scenario)
+static struct run begin_run(const struct scenario *scenario, enum exception exception)
 {
 	struct run run = { .scenario = scenario };
 	char full_name[256];
@@ -130,6 +148,8 @@ static struct run begin_run(const struct scenario *scenario)
 		setpgid(0, 0);
 		dup2(run.output, STDOUT_FILENO);
 		dup2(run.output, STDERR_FILENO);
+		if (exception == FRESH)
+			setenv("PIDRING_TEST_START", "fresh", 1);
 		execl(own_path(), own_path(), full_name, (char *)NULL);
 		_exit(127);
 	}
@@ -194,20 +214,6 @@ static int free_place(const struct run *runs, int jobs)
 	return -1;
 }
 
-/* A line that begins with the name; what follows a blank says why. */
-static bool is_listed(FILE *exceptions, const char *full_name)
-{
-	char line[512];
-
-	rewind(exceptions);
-	while (fgets(line, sizeof(line), exceptions) != NULL) {
-		line[strcspn(line, " \t\n")] = '\0';
-		if (strcmp(line, full_name) == 0)
-			return true;
-	}
-	return false;
-}
-
 static int run_all(const char *prefix, FILE *exceptions, int jobs)
 {
 	struct run runs[MOST_JOBS] = { 0 };
@@ -215,17 +221,20 @@ static int run_all(const char *prefix, FILE *exceptions, int jobs)
 	char full_name[256];
 
 	for (const struct scenario *scenario = scenarios; scenario != NULL; scenario = scenario->next) {
+		enum exception exception;
+
 		snprintf(full_name, sizeof(full_name), "%s.%s", scenario->suite, scenario->name);
 		if (strncmp(full_name, prefix, strlen(prefix)) != 0)
 			continue;
-		if (exceptions != NULL && is_listed(exceptions, full_name)) {
+		exception = exception_for(exceptions, full_name);
+		if (exception == LEFT_OUT) {
 			printf("LEFT OUT %s\n", full_name);
 			totals.skipped++;
 			continue;
 		}
 		if (free_place(runs, jobs) < 0)
 			await_one(runs, jobs, &totals);
-		runs[free_place(runs, jobs)] = begin_run(scenario);
+		runs[free_place(runs, jobs)] = begin_run(scenario, exception);
 	}
 	for (int i = 0; i < jobs; i++)
 		while (runs[i].pid != 0)

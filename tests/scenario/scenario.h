@@ -204,6 +204,8 @@ void remove_slow_program(struct slow_program *program);
 
 /* By another start method without the pidfds of servers and of parked children, which come and go. */
 int count_descriptors(void);
+/* True if this thread has none, but for servers and parked children by another start method. */
+bool has_no_children(void);
 /* The process's name, in a buffer that the next call overwrites; "" if there is none. */
 const char *command_of(pid_t pid);
 /* A forkserver, or a child that is parked. */

@@ -10,9 +10,9 @@
  *                  then: for scenarios that show something else than what a copy knows
  *
  * A function's argument is a pointer, which a server's child may know or not. It travels in a parcel of bytes, with the
- * memory that it points to if that is on the stack, static, or on the heap, so that a child sees this memory as it was when
- * its process was constructed. Other memory (shared mappings, first of all) it gets as it is, by the pointer. And
- * since functions inherit descriptors where no server is in between, the pipes that open_pipe has made are passed.
+ * memory that it points to if that is static or on the stack, so that a child sees this memory as it was when its
+ * process was constructed. Other memory (shared mappings, the library's objects) it gets as it is, by the pointer. And since
+ * functions inherit descriptors where no server is in between, the pipes that open_pipe has made are passed.
  */
 #define _GNU_SOURCE
 #include "scenario.h"
@@ -23,7 +23,7 @@
 
 enum start_method { AS_IT_IS, BY_SERVER, BY_PARKED, BY_FRESH_SERVER };
 
-enum { MOST_ENGINES = 32, MOST_PASSED = 256, MOST_BYTES = 4096, PARKED = 3 };
+enum { MOST_ENGINES = 32, MOST_PASSED = 256, MOST_BYTES = 8192, PARKED = 3 };
 
 int __real_pidring_open(struct pidring **ret_engine, const struct pidring_engine_options *options);
 int __real_pidring_close(struct pidring *engine);
@@ -147,8 +147,11 @@ static int open_parcel(void *argument)
 
 	if (parcel->maker == getpid())
 		return parcel->target(parcel->argument);
-	for (int i = 0; i < parcel->number_count; i++)
+	for (int i = 0; i < parcel->number_count; i++) {
 		start_method_passes(parcel->numbers[i]);
+		/* As they are here. */
+		fcntl(parcel->numbers[i], F_SETFD, FD_CLOEXEC);
+	}
 	return parcel->target(pidring_argument_length() > sizeof(*parcel) ? parcel->bytes : parcel->argument);
 }
 
@@ -159,14 +162,11 @@ static size_t readable_bytes(const void *pointer)
 	extern void *__libc_stack_end;
 	const char *address = pointer;
 	const char *here = __builtin_frame_address(0);
-	const char *heap_end = sbrk(0);
 	const char *stack_end = __libc_stack_end;
 	const char *end = NULL;
 
 	if (address >= &__data_start && address < &_end)
 		end = &_end;
-	else if (address >= &_end && address < heap_end)
-		end = heap_end;
 	else if (address > here && address < stack_end)
 		end = stack_end;
 	if (end == NULL)
@@ -182,7 +182,8 @@ __attribute__((no_sanitize("address", "thread"))) static void copy_bytes(char *t
 		to[i] = from[i];
 }
 
-static struct parcel *make_parcel(const struct pidring_options *options, size_t *ret_length)
+static struct parcel *make_parcel(const struct pidring_options *options, const struct pidring_options *given,
+                                  size_t *ret_length)
 {
 	size_t length = readable_bytes(options->argument);
 	struct parcel *parcel = calloc(1, sizeof(*parcel) + length);
@@ -192,9 +193,10 @@ static struct parcel *make_parcel(const struct pidring_options *options, size_t 
 	parcel->argument = options->argument;
 	parcel->maker = getpid();
 	for (size_t i = 0; i < options->descriptor_count && parcel->number_count < MOST_PASSED; i++)
-		if (options->descriptors[i].target == 0)
+		if (options->descriptors[i].target == 0 && !is_target(given, options->descriptors[i].source))
 			parcel->numbers[parcel->number_count++] = options->descriptors[i].source;
-	copy_bytes(parcel->bytes, options->argument, length);
+	if (length > 0)
+		copy_bytes(parcel->bytes, options->argument, length);
 	*ret_length = sizeof(*parcel) + length;
 	return parcel;
 }
@@ -205,7 +207,8 @@ static bool can_be_varied(const struct pidring_options *options)
 		return false;
 	return options != NULL && options->size == sizeof(*options) &&
 	       options->start_method == PIDRING_START_DEFAULT && !options->libc_fork &&
-	       (options->target != NULL || options->argument == NULL);
+	       (options->target != NULL || options->argument == NULL) &&
+	       (options->descriptors != NULL) == (options->descriptor_count > 0);
 }
 
 int __wrap_pidring_process_new(struct pidring_process **ret_process, struct pidring *engine,
@@ -222,8 +225,9 @@ int __wrap_pidring_process_new(struct pidring_process **ret_process, struct pidr
 	options.start_method = PIDRING_FORKSERVER;
 	if (options.argv == NULL && !options.close_descriptors)
 		pass_descriptors(&options, passed);
-	if (options.argument != NULL && options.argument_length == 0) {
-		parcel = make_parcel(&options, &options.argument_length);
+	if (options.target != NULL && options.argument_length == 0 &&
+	    (options.argument != NULL || options.descriptor_count > given->descriptor_count)) {
+		parcel = make_parcel(&options, given, &options.argument_length);
 		options.argument = parcel;
 		options.target = open_parcel;
 	}
