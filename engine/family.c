@@ -115,7 +115,7 @@ static void renew(void)
 
 	keeper_forget();
 	birth_fork_forget();
-	timekeeper_forget();
+	timekeeper_forget(false);
 	family.generation++;
 	family.pid = getpid();
 	family.live_objects = 0;
@@ -169,7 +169,7 @@ void family_forget_originals(void)
 	TAILQ_INIT(&family.with_ends);
 	LIST_FOREACH(engine, &family.engines, link)
 	engine_forget(engine);
-	timekeeper_forget();
+	timekeeper_forget(true);
 	if (family.parent)
 		family.parent->pidfd = -1;
 }

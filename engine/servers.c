@@ -97,13 +97,11 @@ int engine_give_up_forkserver(struct pidring *engine, struct forkserver *forkser
 {
 	if (engine->forkserver == forkserver)
 		engine_drop_forkserver(engine);
-	if (error == -EPIPE)
-		return explain(-EPIPE, "the forkserver ended before it served%s",
-		               engine->forkserver_options.callbacks.preload
-		                       ? ": probably in its preload function"
-		                       : "");
-	/* Limits may be lifted. */
-	engine->forkserver_refused = error != -EAGAIN && error != -ENOMEM;
+	if (error == -EPIPE && engine->forkserver_options.callbacks.preload)
+		return explain(-EPIPE,
+		               "the forkserver ended before it served, probably in its preload function");
+	/* Somebody has killed it; or limits, which may be lifted. */
+	engine->forkserver_refused = error != -EPIPE && error != -EAGAIN && error != -ENOMEM;
 	return 0;
 }
 

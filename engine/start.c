@@ -564,10 +564,21 @@ static int again(struct start *start, sys_signal_set reset)
 
 int start_finish(struct start *start)
 {
-	bool asked = start->asked;
-	int r = second_half(start);
+	struct pidring_process *process = start->process;
 
-	return asked && r == -EPIPE ? again(start, start->reset) : r;
+	if (!start->asked)
+		return second_half(start);
+	/* Another thread may free it as soon as it is not being started. */
+	family_enter();
+	process->references++;
+	family_leave();
+	int r = second_half(start);
+	if (r == -EPIPE && process->has_handle)
+		r = again(start, start->reset);
+	family_enter();
+	process_unreference(process);
+	family_leave();
+	return r;
 }
 
 int pidring_process_start(struct pidring_process *process)

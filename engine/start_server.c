@@ -126,10 +126,12 @@ int start_send(struct start *start)
 	process->slot->plan->signal_mask =
 		!start_is_program(process) || process->settings->keep_signals ? start->caller_mask : 0;
 	family_enter();
-	start->asked = forkserver_send(process->forkserver, process->box);
-	int r = start->asked ? 0 : take_newborn(start);
+	int r = forkserver_send(process->forkserver, process->box);
+	start->asked = r > 0;
+	if (r == 0)
+		r = take_newborn(start);
 	family_leave();
-	return r;
+	return r < 0 ? r : 0;
 }
 
 int start_await_newborn(struct start *start)

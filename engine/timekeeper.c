@@ -82,8 +82,10 @@ void timekeeper_retire(void)
 		close_bell();
 }
 
-void timekeeper_forget(void)
+void timekeeper_forget(bool shared)
 {
+	if (shared)
+		keeping.bell = -1;
 	close_bell();
 	keeping.sleepers = 0;
 	keeping.awake = false;

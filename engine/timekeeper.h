@@ -3,6 +3,7 @@
 #ifndef PIDRING_TIMEKEEPER_H
 #define PIDRING_TIMEKEEPER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,7 +22,7 @@ void timekeeper_run(void);
 void timekeeper_notice(void);
 /* The last engine is closed. */
 void timekeeper_retire(void);
-/* In a fork: those who waited have stayed behind. */
-void timekeeper_forget(void);
+/* In a fork: those who waited have stayed behind. `shared`: the descriptors are the original's. */
+void timekeeper_forget(bool shared);
 
 #endif

@@ -1,520 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-#include "birth/forkserver.h"
-
-#include "birth/credentials.h"
-#include "birth/nursery.h"
-#include "birth/server.h"
+/* Making and ending a forkserver, and whether it still fits. pool.c has its children, posts.c its servers. */
+#include "birth/pool.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-TAILQ_HEAD(entry_list, entry);
-
-/* What the application knows of a box, in its private memory. */
-struct entry {
-	TAILQ_ENTRY(entry) link;
-	struct entry_list *list; /* NULL: a start has it */
-	struct birth_slot slot;  /* for the start */
-	bool asked;              /* and no answer taken yet */
-	enum nursery_request request;
-	unsigned server;
-	unsigned limit_changes; /* of descriptors, before it was asked for */
-	pid_t pid;
-	int pidfd; /* of a parked child, and of one that becomes a server; -1 */
-};
-
-struct post {
-	pid_t pid;
-	int pidfd;            /* -1: there is none */
-	unsigned outstanding; /* what it was asked for, and no answer was taken yet */
-	unsigned starts;      /* of these, what a start waits for */
-};
-
-struct forkserver {
-	struct nursery *nursery;
-	unsigned boxes;
-	struct entry *entries;
-	struct entry_list free;
-	struct entry_list coming; /* to be parked */
-	struct entry_list parked;
-	struct entry_list leaving; /* children that become servers, until they have left their boxes */
-	unsigned parked_count, coming_count;
-
-	unsigned wanted, low; /* of parked children, the one that is kept included */
-	unsigned most_servers;
-	struct post posts[NURSERY_SERVERS];
-	unsigned server_count;
-
-	struct credentials credentials;
-	int shares;             /* what the kernel said of that at the beginning */
-	struct rlimit limit;    /* of descriptors, that the servers have */
-	unsigned limit_changes; /* so often */
-	struct server first;    /* what the first server gets */
-	unsigned references;
-	bool ended;            /* it takes no more starts */
-	_Atomic int readiness; /* of the first: EINPROGRESS, 0, or a negated errno */
-	struct forkserver_counts counts;
-};
-
-static struct nursery_box *box_of(const struct forkserver *forkserver, const struct entry *entry)
+static unsigned count_living(const struct forkserver *forkserver)
 {
-	return nursery_box(forkserver->nursery, (unsigned)(entry - forkserver->entries));
-}
+	const struct entry *entry;
+	unsigned count = 0;
 
-static struct entry *entry_of(const struct forkserver *forkserver, const struct nursery_box *box)
-{
-	size_t distance = (size_t)((const char *)box - (const char *)forkserver->nursery);
-
-	return &forkserver->entries[distance / NURSERY_BOX_SIZE - 1];
-}
-
-struct birth_slot *forkserver_slot(struct forkserver *forkserver, struct nursery_box *box)
-{
-	struct birth_slot *slot = &entry_of(forkserver, box)->slot;
-
-	slot->word = &box->word;
-	slot->plan = &box->plan;
-	slot->report_descriptor = -1;
-	return slot;
-}
-
-static void put(struct entry *entry, struct entry_list *list)
-{
-	entry->list = list;
-	TAILQ_INSERT_HEAD(list, entry, link);
-}
-
-static void take(struct entry *entry)
-{
-	TAILQ_REMOVE(entry->list, entry, link);
-	entry->list = NULL;
-}
-
-static void close_descriptor(int *descriptor)
-{
-	if (*descriptor >= 0)
-		close(*descriptor);
-	*descriptor = -1;
-}
-
-/* --- asking --- */
-
-static void ring(struct forkserver *forkserver, unsigned server)
-{
-	struct nursery_server *post = &forkserver->nursery->servers[server];
-
-	atomic_fetch_add(&post->bell, 1);
-	if (atomic_load(&post->sleeps))
-		sys_futex_wake((const uint32_t *)&post->bell);
-}
-
-static unsigned least_busy(const struct forkserver *forkserver)
-{
-	unsigned best = 0;
-
-	for (unsigned i = 1; i < forkserver->server_count; i++)
-		if (forkserver->posts[i].outstanding < forkserver->posts[best].outstanding)
-			best = i;
-	return best;
-}
-
-static void post_request(struct forkserver *forkserver, const struct entry *entry)
-{
-	uint32_t asked = entry->server << NURSERY_REQUEST_BITS | entry->request;
-
-	atomic_store(&forkserver->nursery->asked[entry - forkserver->entries], asked);
-}
-
-/* Without the bell. */
-static void ask(struct forkserver *forkserver, struct entry *entry, enum nursery_request request,
-                unsigned server)
-{
-	struct nursery_box *box = box_of(forkserver, entry);
-
-	box->pid = 0;
-	box->pidfd = -1;
-	box->error = 0;
-	atomic_store(&box->answer, ANSWER_NONE);
-	atomic_store(&box->word, 1);
-	entry->asked = true;
-	entry->limit_changes = forkserver->limit_changes;
-	entry->request = request;
-	entry->server = server;
-	forkserver->posts[server].outstanding++;
-	if (request == REQUEST_NOW)
-		forkserver->posts[server].starts++;
-	post_request(forkserver, entry);
-}
-
-static void ask_to_park(struct forkserver *forkserver, struct entry *entry, unsigned server)
-{
-	struct nursery_box *box = box_of(forkserver, entry);
-
-	atomic_store(&box->go, GO_NOT_YET);
-	put(entry, &forkserver->coming);
-	forkserver->coming_count++;
-	ask(forkserver, entry, REQUEST_PARK, server);
-}
-
-/* Up to the high water mark, shared out among the servers. */
-static void refill(struct forkserver *forkserver)
-{
-	uint64_t rung = 0;
-
-	while (forkserver->parked_count + forkserver->coming_count < forkserver->wanted) {
-		struct entry *entry = TAILQ_FIRST(&forkserver->free);
-		if (!entry)
-			break;
-		unsigned server = least_busy(forkserver);
-		take(entry);
-		ask_to_park(forkserver, entry, server);
-		rung |= (uint64_t)1 << server;
-	}
-	for (unsigned i = 0; i < forkserver->server_count; i++)
-		if (rung >> i & 1)
-			ring(forkserver, i);
-}
-
-/* --- answers --- */
-
-/* Answered, or never to be. */
-static void no_longer_asked(struct forkserver *forkserver, struct entry *entry)
-{
-	if (!entry->asked)
-		return;
-	entry->asked = false;
-	forkserver->posts[entry->server].outstanding--;
-	if (entry->request == REQUEST_NOW)
-		forkserver->posts[entry->server].starts--;
-}
-
-static void drop(struct forkserver *forkserver, struct entry *entry)
-{
-	entry->pid = 0;
-	entry->pidfd = -1;
-	atomic_store(&forkserver->nursery->asked[entry - forkserver->entries], REQUEST_NONE);
-	put(entry, &forkserver->free);
-}
-
-static bool is_answered(struct nursery_box *box)
-{
-	return atomic_load(&box->answer) == ANSWER_GIVEN;
-}
-
-/* The numbers were in shared memory: only what the kernel confirms is believed. Without an answer there is no server any
- * more; a child may be there all the same. */
-static int take_answer(struct forkserver *forkserver, struct entry *entry)
-{
-	struct nursery_box *box = box_of(forkserver, entry);
-	int error = is_answered(box) ? box->error : 0, pidfd = box->pidfd;
-
-	no_longer_asked(forkserver, entry);
-	if (error < 0)
-		return error;
-	if (!is_answered(box) && box->pid == 0)
-		return -EPIPE;
-	entry->pid = box->pid;
-	if (error > 0 || pidfd < 0 || entry->pid <= 0 || sys_pidfd_number(pidfd) != entry->pid ||
-	    !sys_is_child(pidfd)) {
-		forkserver->ended = true;
-		return -EPROTO;
-	}
-	/* What is not above the streams is taken for one by the next child. */
-	entry->pidfd = sys_above_streams(pidfd);
-	return entry->pidfd < 0 ? entry->pidfd : 0;
-}
-
-/* The child has left the box; one that waits, because somebody has killed it. */
-static bool is_settled(struct nursery_box *box)
-{
-	return sys_word_is_settled((const uint32_t *)&box->word);
-}
-
-/* One that has ended, or is about to. It might be stopped, and not ours to kill any more: then it is left to itself. */
-static void reap(int *pidfd)
-{
-	enum { MILLISECONDS = 1000 };
-	struct pollfd item = { .fd = *pidfd, .events = POLLIN };
-	int r;
-
-	do
-		r = poll(&item, 1, MILLISECONDS);
-	while (r < 0 && errno == EINTR);
-	if (r > 0)
-		sys_await_pidfd(*pidfd);
-	close_descriptor(pidfd);
-}
-
-/* By both ways: a process that has given up its power may not signal it, one that is stopped must be. */
-static void end_child(struct nursery_box *box, int pidfd)
-{
-	nursery_wake(box, GO_LEAVE);
-	sys_pidfd_send_signal(pidfd, SIGKILL);
-}
-
-static void discard_dead(struct forkserver *forkserver, struct entry *entry)
-{
-	end_child(box_of(forkserver, entry), entry->pidfd);
-	reap(&entry->pidfd);
-	drop(forkserver, entry);
-}
-
-static void collect_coming(struct forkserver *forkserver)
-{
-	/* So many that have not been answered yet end a pass: they are answered nearly in order. */
-	enum { PATIENCE = 4 };
-	struct entry *entry, *previous;
-	unsigned missing = 0;
-
-	for (entry = TAILQ_LAST(&forkserver->coming, entry_list); entry && missing < PATIENCE;
-	     entry = previous) {
-		previous = TAILQ_PREV(entry, entry_list, link);
-		if (!is_answered(box_of(forkserver, entry))) {
-			missing++;
-			continue;
-		}
-		take(entry);
-		forkserver->coming_count--;
-		if (take_answer(forkserver, entry) < 0) {
-			drop(forkserver, entry);
-		} else {
-			put(entry, &forkserver->parked);
-			forkserver->parked_count++;
-		}
-	}
-}
-
-static void collect_leaving(struct forkserver *forkserver)
-{
-	struct entry *entry, *next;
-
-	for (entry = TAILQ_FIRST(&forkserver->leaving); entry; entry = next) {
-		next = TAILQ_NEXT(entry, link);
-		if (!is_settled(box_of(forkserver, entry)))
-			continue;
-		take(entry);
-		drop(forkserver, entry);
-	}
-}
-
-void forkserver_collect(struct forkserver *forkserver)
-{
-	if (forkserver->ended)
-		return;
-	collect_coming(forkserver);
-	collect_leaving(forkserver);
-}
-
-/* --- parked children and their tasks --- */
-
-static struct entry *take_living(struct forkserver *forkserver)
-{
-	struct entry *entry;
-
-	while ((entry = TAILQ_FIRST(&forkserver->parked))) {
-		take(entry);
-		forkserver->parked_count--;
-		if (!is_settled(box_of(forkserver, entry)))
-			return entry;
-		discard_dead(forkserver, entry);
-	}
-	return NULL;
-}
-
-/* A parked child becomes the server of this post. Its requests wait for it in the nursery. */
-static bool man_post(struct forkserver *forkserver, unsigned server)
-{
-	struct entry *entry = take_living(forkserver);
-	struct post *post = &forkserver->posts[server];
-
-	if (!entry)
-		return false;
-	struct nursery_box *box = box_of(forkserver, entry);
-	post->pid = entry->pid;
-	post->pidfd = entry->pidfd;
-	entry->pidfd = -1;
-	box->task = TASK_SERVER;
-	box->server = server;
-	put(entry, &forkserver->leaving);
-	nursery_wake(box, GO_BEGIN);
-	forkserver->counts.servers_made++;
-	return true;
-}
-
-/* What a dead server had taken on: if the child is there it has only not been told, otherwise it is asked for again. */
-static void mend_request(struct forkserver *forkserver, struct entry *entry)
-{
-	struct nursery_box *box = box_of(forkserver, entry);
-
-	if (is_answered(box))
-		return;
-	if (box->pid == 0) {
-		post_request(forkserver, entry);
-		return;
-	}
-	box->error = 0;
-	if (atomic_exchange(&box->answer, ANSWER_GIVEN) == ANSWER_AWAITED)
-		sys_futex_wake((const uint32_t *)&box->answer);
-}
-
-static void mend_requests(struct forkserver *forkserver, unsigned server)
-{
-	for (unsigned i = 0; i < forkserver->boxes; i++)
-		if (forkserver->entries[i].asked && forkserver->entries[i].server == server)
-			mend_request(forkserver, &forkserver->entries[i]);
-}
-
-/* The one before it must be gone altogether, or both would serve. */
-static bool revive(struct forkserver *forkserver, unsigned server)
-{
-	reap(&forkserver->posts[server].pidfd);
-	mend_requests(forkserver, server);
-	collect_coming(forkserver);
-	return man_post(forkserver, server);
-}
-
-int forkserver_look_after(struct forkserver *forkserver)
-{
-	if (forkserver->ended)
-		return -EPIPE;
-	for (unsigned i = 0; i < forkserver->server_count; i++) {
-		struct post *post = &forkserver->posts[i];
-
-		if (!child_has_ended(post->pidfd))
-			continue;
-		if (!revive(forkserver, i)) {
-			forkserver->ended = true;
-			return -EPIPE;
-		}
-		ring(forkserver, i);
-	}
-	return 0;
-}
-
-static bool all_are_busy(const struct forkserver *forkserver)
-{
-	for (unsigned i = 0; i < forkserver->server_count; i++)
-		if (forkserver->posts[i].starts == 0)
-			return false;
-	return true;
-}
-
-/* When all are busy with starts there is work for one more. */
-static void grow(struct forkserver *forkserver)
-{
-	unsigned server = forkserver->server_count;
-
-	if (server >= forkserver->most_servers || !all_are_busy(forkserver))
-		return;
-	if (man_post(forkserver, server))
-		forkserver->server_count++;
-}
-
-/* --- starts --- */
-
-static struct entry *take_parked(struct forkserver *forkserver)
-{
-	/* The last one is kept. */
-	struct entry *entry = forkserver->parked_count > 1 ? take_living(forkserver) : NULL;
-
-	if (forkserver->parked_count + forkserver->coming_count < forkserver->low &&
-	    forkserver_look_after(forkserver) == 0)
-		refill(forkserver);
-	return entry;
-}
-
-struct nursery_box *forkserver_take(struct forkserver *forkserver, bool may_ask)
-{
-	if (forkserver->ended)
-		return NULL;
-	forkserver_collect(forkserver);
-	struct entry *entry = take_parked(forkserver);
-	if (!entry && forkserver->wanted > 1)
-		forkserver->counts.parked_misses++;
-	if (!entry && may_ask && !forkserver->ended) {
-		entry = TAILQ_FIRST(&forkserver->free);
-		if (entry)
-			take(entry);
-	}
-	return entry ? box_of(forkserver, entry) : NULL;
-}
-
-bool forkserver_send(struct forkserver *forkserver, struct nursery_box *box)
-{
-	struct entry *entry = entry_of(forkserver, box);
-
-	forkserver->counts.starts++;
-	if (entry->pidfd >= 0) {
-		forkserver->counts.parked_starts++;
-		if (entry->limit_changes != forkserver->limit_changes)
-			prlimit(entry->pid, RLIMIT_NOFILE, &forkserver->limit, NULL);
-		nursery_wake(box, GO_BEGIN);
-		return false;
-	}
-	forkserver_look_after(forkserver);
-	grow(forkserver);
-	atomic_store(&box->go, GO_BEGIN);
-	ask(forkserver, entry, REQUEST_NOW, least_busy(forkserver));
-	ring(forkserver, entry->server);
-	return true;
-}
-
-bool forkserver_await(struct nursery_box *box)
-{
-	enum { SOME_TIME = 50 * 1000 * 1000 };
-	uint32_t none = ANSWER_NONE;
-	struct timespec now;
-
-	if (is_answered(box))
-		return true;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	atomic_compare_exchange_strong(&box->answer, &none, ANSWER_AWAITED);
-	while (!is_answered(box))
-		if (sys_futex_wait((const uint32_t *)&box->answer, ANSWER_AWAITED,
-		                   (int64_t)now.tv_sec * 1000000000 + now.tv_nsec + SOME_TIME) == -ETIMEDOUT)
-			break;
-	return is_answered(box);
-}
-
-int forkserver_take_newborn(struct forkserver *forkserver, struct nursery_box *box,
-                            struct newborn *ret_newborn)
-{
-	struct entry *entry = entry_of(forkserver, box);
-	bool was_parked = !entry->asked;
-	int r = was_parked ? 0 : take_answer(forkserver, entry);
-
-	if (r < 0)
-		return r;
-	*ret_newborn = (struct newborn){ entry->pid, entry->pidfd,
-		                         was_parked ? PIDRING_BIRTH_PARKED : PIDRING_BIRTH_FORKSERVER };
-	entry->pidfd = -1;
-	return 0;
-}
-
-void forkserver_give_back(struct forkserver *forkserver, struct nursery_box *box)
-{
-	struct entry *entry = entry_of(forkserver, box);
-
-	no_longer_asked(forkserver, entry);
-	/* There was an auth key in it. */
-	explicit_bzero(box->room, box->length < NURSERY_BOX_KEPT ? box->length : NURSERY_BOX_KEPT);
-	if (box->length >= NURSERY_BOX_KEPT - sizeof *box)
-		madvise((char *)box + NURSERY_BOX_KEPT, NURSERY_BOX_SIZE - NURSERY_BOX_KEPT, MADV_REMOVE);
-	/* It was parked, and its start has come to nothing. */
-	if (entry->pidfd >= 0) {
-		put(entry, &forkserver->parked);
-		forkserver->parked_count++;
-		return;
-	}
-	drop(forkserver, entry);
+	TAILQ_FOREACH(entry, &forkserver->parked, link)
+	if (!sys_word_is_settled((const uint32_t *)&pool_box(forkserver, entry)->word))
+		count++;
+	return count;
 }
 
 void forkserver_count(struct forkserver *forkserver, struct forkserver_counts *ret_counts)
@@ -523,9 +27,12 @@ void forkserver_count(struct forkserver *forkserver, struct forkserver_counts *r
 	*ret_counts = forkserver->counts;
 	if (forkserver->ended)
 		return;
-	ret_counts->servers = forkserver->server_count;
+	unsigned living = count_living(forkserver);
 	/* Without the one that is kept. */
-	ret_counts->parked = forkserver->parked_count > 0 ? forkserver->parked_count - 1 : 0;
+	ret_counts->parked = living > 0 ? living - 1 : 0;
+	for (unsigned i = 0; i < forkserver->post_count; i++)
+		if (forkserver->posts[i].pidfd >= 0)
+			ret_counts->servers++;
 }
 
 bool forkserver_knows(const struct forkserver *forkserver, const void *function)
@@ -542,7 +49,9 @@ static int shares(const struct forkserver *forkserver)
  * user namespace. A server that is dead has nothing to compare. */
 static bool still_shares(const struct forkserver *forkserver)
 {
-	return shares(forkserver) == forkserver->shares || child_has_ended(forkserver->posts[0].pidfd);
+	const struct post *post = &forkserver->posts[0];
+
+	return post->pidfd < 0 || shares(forkserver) == forkserver->shares || child_has_ended(post->pidfd);
 }
 
 /* A server opens pidfds, and so has to have the application's limit. */
@@ -555,7 +64,7 @@ static void keep_limit(struct forkserver *forkserver)
 		return;
 	*then = now;
 	forkserver->limit_changes++;
-	for (unsigned i = 0; i < forkserver->server_count; i++)
+	for (unsigned i = 0; i < forkserver->post_count; i++)
 		prlimit(forkserver->posts[i].pid, RLIMIT_NOFILE, &now, NULL);
 }
 
@@ -610,8 +119,8 @@ static int make_entries(struct forkserver *forkserver)
 	if (!forkserver->entries)
 		return -ENOMEM;
 	for (unsigned i = forkserver->boxes; i-- > 0;) {
-		forkserver->entries[i].pidfd = -1;
-		put(&forkserver->entries[i], &forkserver->free);
+		forkserver->entries[i].pidfd = forkserver->entries[i].reserved = -1;
+		pool_put(&forkserver->entries[i], &forkserver->free);
 	}
 	return 0;
 }
@@ -640,8 +149,11 @@ static int clone_first(struct forkserver *forkserver)
 		server_begin(server);
 	if (pid < 0)
 		return (int)pid;
-	forkserver->posts[0] = (struct post){ .pid = (pid_t)pid, .pidfd = sys_above_streams(pidfd) };
-	forkserver->server_count = 1;
+	int above = sys_above_streams(pidfd);
+	/* A number of a standard stream, which the host has closed, is better than none. */
+	forkserver->posts[0].pidfd = above >= 0 ? above : sys_pidfd_open((pid_t)pid);
+	forkserver->posts[0].pid = forkserver->first_pid = (pid_t)pid;
+	forkserver->post_count = 1;
 	forkserver->counts.servers_made = 1;
 	return 0;
 }
@@ -689,7 +201,8 @@ int forkserver_new(struct forkserver **ret_forkserver, const struct forkserver_o
 		forkserver->first.application = getpid();
 		forkserver->first.callbacks = options->callbacks;
 		/* Before the clone: the server finds it when it begins to serve. */
-		refill(forkserver);
+		forkserver->post_count = 1;
+		pool_refill(forkserver);
 		r = clone_first(forkserver);
 	}
 	if (r < 0) {
@@ -711,75 +224,22 @@ int forkserver_wait_ready(struct forkserver *forkserver)
 
 	if (readiness <= 0)
 		return readiness;
-	while (!forkserver_await(box)) {
-		if (!child_has_ended(forkserver->posts[0].pidfd))
-			continue;
-		/* It may have answered last. */
-		if (!is_answered(box)) {
-			atomic_store(&forkserver->readiness, -EPIPE);
-			return -EPIPE;
-		}
-	}
-	readiness = box->error < 0 ? box->error : 0;
+	while (!forkserver_await(box))
+		if (forkserver->ended || sys_has_ended(forkserver->first_pid))
+			break;
+	/* It may have answered last. */
+	readiness = pool_is_answered(box) ? box->error : -EPIPE;
+	if (readiness > 0)
+		readiness = -EPROTO;
 	atomic_store(&forkserver->readiness, readiness);
 	return readiness;
 }
 
-static void end_all(struct forkserver *forkserver, struct entry_list *list)
-{
-	struct entry *entry;
-
-	TAILQ_FOREACH(entry, list, link)
-	if (entry->pidfd >= 0)
-		end_child(box_of(forkserver, entry), entry->pidfd);
-}
-
-static void reap_all(struct entry_list *list)
-{
-	struct entry *entry;
-
-	TAILQ_FOREACH(entry, list, link)
-	if (entry->pidfd >= 0)
-		reap(&entry->pidfd);
-}
-
 /* Servers first: after that no more children come. */
-static void end_servers(struct forkserver *forkserver)
-{
-	atomic_store(&forkserver->nursery->ended, 1);
-	for (unsigned i = 0; i < forkserver->server_count; i++) {
-		ring(forkserver, i);
-		if (forkserver->posts[i].pidfd >= 0)
-			sys_pidfd_send_signal(forkserver->posts[i].pidfd, SIGKILL);
-	}
-	for (unsigned i = 0; i < forkserver->server_count; i++)
-		if (forkserver->posts[i].pidfd >= 0)
-			reap(&forkserver->posts[i].pidfd);
-}
-
-/* What is still asked for by a start will be found by it: a child, or none. */
-static void take_last_answers(struct forkserver *forkserver)
-{
-	struct entry *entry;
-
-	TAILQ_FOREACH(entry, &forkserver->coming, link)
-	{
-		struct nursery_box *box = box_of(forkserver, entry);
-
-		if (box->pid != 0)
-			take_answer(forkserver, entry);
-	}
-}
-
 void forkserver_end(struct forkserver *forkserver)
 {
-	forkserver->ended = true;
-	end_servers(forkserver);
-	take_last_answers(forkserver);
-	end_all(forkserver, &forkserver->coming);
-	end_all(forkserver, &forkserver->parked);
-	reap_all(&forkserver->coming);
-	reap_all(&forkserver->parked);
+	posts_end(forkserver);
+	pool_end(forkserver);
 }
 
 void forkserver_reference(struct forkserver *forkserver)
@@ -793,13 +253,22 @@ void forkserver_unreference(struct forkserver *forkserver)
 		release(forkserver);
 }
 
+static void close_descriptor(int *descriptor)
+{
+	if (*descriptor >= 0)
+		close(*descriptor);
+	*descriptor = -1;
+}
+
 /* The nursery is not there (MADV_DONTFORK). */
 void forkserver_forget(struct forkserver *forkserver)
 {
-	for (unsigned i = 0; i < forkserver->server_count; i++)
+	for (unsigned i = 0; i < forkserver->post_count; i++)
 		close_descriptor(&forkserver->posts[i].pidfd);
-	for (unsigned i = 0; i < forkserver->boxes; i++)
+	for (unsigned i = 0; i < forkserver->boxes; i++) {
 		close_descriptor(&forkserver->entries[i].pidfd);
+		close_descriptor(&forkserver->entries[i].reserved);
+	}
 	forkserver->nursery = NULL;
 	release(forkserver);
 }

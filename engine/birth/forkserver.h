@@ -85,8 +85,9 @@ struct birth_slot *forkserver_slot(struct forkserver *forkserver, struct nursery
 /* Copies into the box what its plan points to. -E2BIG: it has no room. */
 int nursery_pack_program(struct nursery_box *box);
 int nursery_pack_function(struct nursery_box *box, int (*target)(void *), const void *message, size_t length);
-/* Sends the child on its way (false), or asks a server for one (true: its answer is to be awaited). */
-bool forkserver_send(struct forkserver *forkserver, struct nursery_box *box);
+/* Sends the child on its way (0), or asks a server for one (1: its answer is to be awaited). -EPIPE: there is none any more;
+ * -EMFILE. */
+int forkserver_send(struct forkserver *forkserver, struct nursery_box *box);
 /* Without the lock: waits for the answer, some time. False: there is none yet. */
 bool forkserver_await(struct nursery_box *box);
 /* Replaces servers that have died. -EPIPE: there is none any more, and cannot be; what was asked for and is not

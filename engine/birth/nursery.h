@@ -48,7 +48,7 @@ enum { NURSERY_REQUEST_BITS = 2 };
 enum nursery_answer {
 	ANSWER_NONE = 0,
 	ANSWER_AWAITED = 1, /* none yet, and somebody sleeps on it */
-	ANSWER_GIVEN = 2,   /* error, or pid and pidfd, are there */
+	ANSWER_GIVEN = 2,   /* error, or pid, is there */
 };
 
 /* What a child is told to be. */
@@ -64,8 +64,8 @@ struct nursery_box {
 	struct child_robust_list robust;
 	_Atomic uint32_t answer;
 	_Atomic uint32_t go;
-	int pid, pidfd; /* written by the kernel, in the clone */
-	int error;      /* of the clone; 0, or a negated errno */
+	pid_t pid; /* written by the kernel, in the clone */
+	int error; /* of the clone; 0, or a negated errno */
 
 	enum nursery_task task;
 	unsigned server;        /* SERVER: which one it becomes */

@@ -34,12 +34,7 @@ static void settle(void)
 
 static void settle_function(void)
 {
-	int pidfd = own_box->pidfd;
-
 	settle();
-	/* Where the application has closed a stream, the child's own pidfd may have come to stand. */
-	if (pidfd >= 0 && pidfd <= STDERR_FILENO && !child_is_target(&own_plan, pidfd))
-		close(pidfd);
 	/* Nothing that the function does can reach another start. */
 	munmap(own_server->nursery, nursery_size(own_server->boxes));
 }

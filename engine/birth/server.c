@@ -111,14 +111,13 @@ static void answer(struct nursery_box *box, long error)
 }
 
 /*
- * The kernel stores pid and pidfd before anything else can happen, a death of the server included: a pid in the box is
+ * The kernel stores the pid before anything else can happen, a death of the server included: a pid in the box is
  * a child.
  */
 static struct sys_clone_arguments arguments_for(struct nursery_box *box, uint64_t flags)
 {
 	return (struct sys_clone_arguments){
-		.flags = flags | CLONE_PARENT | CLONE_FILES | CLONE_PIDFD | CLONE_PARENT_SETTID,
-		.pidfd = (uint64_t)(uintptr_t)&box->pidfd,
+		.flags = flags | CLONE_PARENT | CLONE_FILES | CLONE_PARENT_SETTID,
 		.parent_tid = (uint64_t)(uintptr_t)&box->pid,
 	};
 }

@@ -8,7 +8,6 @@
 #include <linux/capability.h>
 #include <linux/futex.h>
 #include <linux/kcmp.h>
-#include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -74,31 +73,18 @@ bool sys_is_child(int pidfd)
 	return raw_call5(SYS_waitid, P_PIDFD, pidfd, 0, WEXITED | WNOHANG | WNOWAIT | __WALL, 0) == 0;
 }
 
-/* Before Linux 6.13 there is only the text of /proc/self/fdinfo. */
-static pid_t read_number(int pidfd)
+bool sys_is_child_number(pid_t pid)
 {
-	char path[64], line[128];
-	int number = -EBADF;
-
-	snprintf(path, sizeof path, "/proc/self/fdinfo/%d", pidfd);
-	FILE *file = fopen(path, "re");
-	if (!file)
-		return -errno;
-	while (fgets(line, sizeof line, file))
-		if (sscanf(line, "Pid: %d", &number) == 1)
-			break;
-	fclose(file);
-	return number > 0 ? number : number == -1 ? -ESRCH : -EBADF;
+	return raw_call5(SYS_waitid, P_PID, pid, 0, WEXITED | WNOHANG | WNOWAIT | __WALL, 0) == 0;
 }
 
-pid_t sys_pidfd_number(int pidfd)
+bool sys_has_ended(pid_t pid)
 {
-	struct pidfd_information information = { .mask = 0 };
-	long r = raw_call3(SYS_ioctl, pidfd, (long)PIDFD_GET_INFORMATION, (long)&information);
+	siginfo_t information = { .si_pid = 0 };
+	long r = raw_call5(SYS_waitid, P_PID, pid, (long)&information, WEXITED | WNOHANG | WNOWAIT | __WALL,
+	                   0);
 
-	if (r == -ENOTTY || r == -EINVAL)
-		return read_number(pidfd);
-	return r < 0 ? (pid_t)r : (pid_t)information.pid;
+	return r < 0 || information.si_pid != 0;
 }
 
 int sys_share_files(pid_t a, pid_t b)

@@ -82,8 +82,10 @@ int sys_waitid_pidfd(int pidfd, siginfo_t *ret_information, struct rusage *ret_u
 void sys_await_pidfd(int pidfd);
 /* Whether it is a pidfd of a child of this process, ended or not, that nobody has reaped. */
 bool sys_is_child(int pidfd);
-/* The number of its process; -ESRCH: it has been reaped; other errors: it is no pidfd. */
-pid_t sys_pidfd_number(int pidfd);
+/* The same of a number. */
+bool sys_is_child_number(pid_t pid);
+/* Whether a child has ended, or is none (any more). */
+bool sys_has_ended(pid_t pid);
 /* 1: both processes have the same table of descriptors, and the same working directory, root and umask; 0: not; or why
  * the kernel does not say (kcmp(2)). */
 int sys_share_files(pid_t a, pid_t b);
