@@ -30,7 +30,8 @@ struct configuration {
 	const char *name;
 	const char *backend;
 	const char *clone; /* NULL: the best there is */
-	const char *start; /* PIDRING_TEST_START (see scenario/start_method.c); NULL: what each scenario says */
+	const char
+		*start; /* PIDRING_TEST_START (see scenario/start_method.c); NULL: what each scenario says */
 };
 
 static const struct configuration configurations[] = {
@@ -57,9 +58,10 @@ static const char *const once_is_enough[] = { "construction", "options" };
 static const char *const ends_are_enough[] = { "scale", "awkward", "forkserver_scale", "parked_scale" };
 
 /* Suites that set the start method themselves. */
-static const char *const of_servers[] = { "forkserver",        "forkserver_now",      "forkserver_programs",
-	                                  "forkserver_faults", "forkserver_ends",     "forkserver_scale",
-	                                  "parked",            "parked_scale" };
+static const char *const of_servers[] = {
+	"forkserver",       "forkserver_now", "forkserver_programs", "forkserver_faults", "forkserver_ends",
+	"forkserver_scale", "parked",         "parked_scale"
+};
 
 /* Small: all of them stand in memory that the test framework must map at the same address in every worker, which may
  * fail where that is much. */

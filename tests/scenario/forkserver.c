@@ -55,8 +55,8 @@ SCENARIO(forkserver, others_do_without)
 	struct pidring *engine = open_parked(2);
 	struct pidring_process *process;
 
-	process = start_process(engine, (struct pidring_options){ .target = return_zero,
-	                                                          .start_method = PIDRING_FORK });
+	process = start_process(
+		engine, (struct pidring_options){ .target = return_zero, .start_method = PIDRING_FORK });
 	check_int(pidring_process_birth(process), features_of(engine).function_birth);
 	check_int(finish(process), 0);
 	process = start_process(engine, (struct pidring_options){ .argv = (const char *[]){ "true", NULL },
@@ -93,13 +93,16 @@ SCENARIO(forkserver, engine_options_are_checked)
 	check_open_refused((struct pidring_engine_options){ .servers = 65 }, "65");
 	check_open_refused((struct pidring_engine_options){ .servers = 65 }, "servers");
 	check_open_refused((struct pidring_engine_options){ .parked = 4097 }, "4097");
-	check_open_refused((struct pidring_engine_options){ .parked = 4, .parked_low = 5 }, "parked_low is 5");
+	check_open_refused((struct pidring_engine_options){ .parked = 4, .parked_low = 5 },
+	                   "parked_low is 5");
 	check_open_refused((struct pidring_engine_options){ .parked_low = 1 }, "parked_low");
 	check_open_refused((struct pidring_engine_options){ .preload_argument = &something },
 	                   "preload_argument");
-	close_engine(open_with((struct pidring_engine_options){
-		.servers = 64, .parked = 4, .parked_low = 4, .preload = preload_nothing,
-		.preload_argument = &something }));
+	close_engine(open_with((struct pidring_engine_options){ .servers = 64,
+	                                                        .parked = 4,
+	                                                        .parked_low = 4,
+	                                                        .preload = preload_nothing,
+	                                                        .preload_argument = &something }));
 }
 
 static void check_new_refused(struct pidring *engine, struct pidring_options options, int error,
@@ -120,16 +123,15 @@ SCENARIO(forkserver, options_are_checked)
 	const char *const argv[] = { "true", NULL };
 	struct pidring *engine = open_engine();
 
-	check_new_refused(engine, (struct pidring_options){ .target = return_zero, .start_method = 4 }, -EINVAL,
-	                  "start_method 4");
+	check_new_refused(engine, (struct pidring_options){ .target = return_zero, .start_method = 4 },
+	                  -EINVAL, "start_method 4");
 	check_new_refused(engine, (struct pidring_options){ .target = return_zero, .start_method = -1 },
 	                  -EINVAL, "start_method -1");
 	check_new_refused(engine, (struct pidring_options){ .argv = argv, .start_method = PIDRING_FORK },
 	                  -EINVAL, "PIDRING_FORK");
-	check_new_refused(
-		engine,
-		(struct pidring_options){ .target = return_zero, .start_method = PIDRING_EXEC }, -EINVAL,
-		"PIDRING_EXEC");
+	check_new_refused(engine,
+	                  (struct pidring_options){ .target = return_zero, .start_method = PIDRING_EXEC },
+	                  -EINVAL, "PIDRING_EXEC");
 	check_new_refused(engine,
 	                  (struct pidring_options){ .target = return_zero,
 	                                            .libc_fork = true,
@@ -140,9 +142,8 @@ SCENARIO(forkserver, options_are_checked)
 	                                            .argument = bytes,
 	                                            .start_method = PIDRING_FORKSERVER },
 	                  -EINVAL, "argument_length");
-	check_new_refused(engine,
-	                  (struct pidring_options){ .target = return_zero, .argument_length = 3 }, -EINVAL,
-	                  "argument_length is 3");
+	check_new_refused(engine, (struct pidring_options){ .target = return_zero, .argument_length = 3 },
+	                  -EINVAL, "argument_length is 3");
 	check_new_refused(engine,
 	                  (struct pidring_options){ .target = return_zero,
 	                                            .argument = bytes,
@@ -177,8 +178,9 @@ static int check_bytes(void *argument)
 	return (int)(length % 251);
 }
 
-static const size_t lengths[] = { 1, 2, 7, 8, 15, 16, 17, 4095, 4096, 4097, 65536 + 1,
-	                          PIDRING_ARGUMENT_MAX - 1, PIDRING_ARGUMENT_MAX };
+static const size_t lengths[] = {
+	1, 2, 7, 8, 15, 16, 17, 4095, 4096, 4097, 65536 + 1, PIDRING_ARGUMENT_MAX - 1, PIDRING_ARGUMENT_MAX
+};
 
 static void check_lengths(struct pidring *engine, enum pidring_start_method method)
 {
@@ -590,12 +592,12 @@ SCENARIO(forkserver, events)
 	struct pidring *engine = open_served();
 	struct pidring_event event;
 	int code = 3, told = 0;
-	struct pidring_process *process = new_process(
-		engine, (struct pidring_options){ .target = read_number,
-	                                          .argument = &code,
-	                                          .argument_length = sizeof(code),
-	                                          .user_data = &told,
-	                                          .start_method = PIDRING_FORKSERVER });
+	struct pidring_process *process =
+		new_process(engine, (struct pidring_options){ .target = read_number,
+	                                                      .argument = &code,
+	                                                      .argument_length = sizeof(code),
+	                                                      .user_data = &told,
+	                                                      .start_method = PIDRING_FORKSERVER });
 
 	check_int(pidring_process_start(process), 0);
 	check_int(pidring_outstanding(engine), 1);

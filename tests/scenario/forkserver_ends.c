@@ -87,11 +87,12 @@ SUBPROGRAM(forkserver_doomed)
 	                                                          .daemon = true,
 	                                                          .start_method = PIDRING_FORKSERVER });
 	printf("%d ", pidring_process_pid(process));
-	process = start_process(engine, (struct pidring_options){ .argv = (const char *[]){ "sleep", "1000", NULL },
-	                                                          .death_signal = SIGKILL,
-	                                                          .stdout_to = PIDRING_STREAM_NULL,
-	                                                          .stderr_to = PIDRING_STREAM_NULL,
-	                                                          .start_method = PIDRING_FORKSERVER });
+	process = start_process(engine,
+	                        (struct pidring_options){ .argv = (const char *[]){ "sleep", "1000", NULL },
+	                                                  .death_signal = SIGKILL,
+	                                                  .stdout_to = PIDRING_STREAM_NULL,
+	                                                  .stderr_to = PIDRING_STREAM_NULL,
+	                                                  .start_method = PIDRING_FORKSERVER });
 	printf("%d\n", pidring_process_pid(process));
 	fflush(stdout);
 	raise(SIGKILL);
@@ -162,12 +163,14 @@ static void *go_on(void *argument)
 	check_int(pthread_join(survivor->main_thread, NULL), 0);
 	check(eventually(process_state(getpid()) == 'Z'));
 	for (int i = 0; i < 20; i++) {
-		struct pidring_process *process = start_served(survivor->engine, return_argument, &i, sizeof(i));
+		struct pidring_process *process =
+			start_served(survivor->engine, return_argument, &i, sizeof(i));
 
 		if (served)
 			check(pidring_process_birth(process) >= PIDRING_BIRTH_FORKSERVER);
 		check_int(finish(process), i);
-		check_int(finish(start_served_program(survivor->engine, (const char *[]){ "true", NULL })), 0);
+		check_int(finish(start_served_program(survivor->engine, (const char *[]){ "true", NULL })),
+		          0);
 	}
 	check_int(statistics_of(survivor->engine).servers_made, served ? 1 : 0);
 	check_int(pidring_restart_forkserver(survivor->engine), 0);

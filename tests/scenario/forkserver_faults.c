@@ -65,7 +65,8 @@ static void kill_between(struct pidring *engine)
 
 SCENARIO(forkserver_faults, server_killed)
 {
-	struct pidring *engine = open_with((struct pidring_engine_options){ .forkserver = true, .servers = 1 });
+	struct pidring *engine =
+		open_with((struct pidring_engine_options){ .forkserver = true, .servers = 1 });
 	int descriptors;
 
 	need_server(engine);
@@ -92,8 +93,7 @@ SCENARIO(parked, server_killed)
 /* The server and all parked children are killed at once, the one that is kept for its place included. */
 SCENARIO(parked, all_killed)
 {
-	struct pidring *engine =
-		open_with((struct pidring_engine_options){ .parked = 4, .parked_low = 4 });
+	struct pidring *engine = open_with((struct pidring_engine_options){ .parked = 4, .parked_low = 4 });
 	int rounds = small_or(3, 10);
 
 	need_server(engine);
@@ -108,7 +108,8 @@ SCENARIO(parked, all_killed)
 		for (size_t j = 0; j < count; j++)
 			kill_servant(pids[j]);
 		for (int j = 0; j < 3; j++) {
-			struct pidring_process *process = start_served(engine, return_argument, &j, sizeof(j));
+			struct pidring_process *process =
+				start_served(engine, return_argument, &j, sizeof(j));
 			int code = join_code(process);
 
 			/* One that was killed before it could take its task. */
@@ -184,7 +185,8 @@ static void *start_in_a_storm(void *argument)
 	check(own != NULL);
 	for (int i = 0; i < shared->starts; i++) {
 		int code = i % 200;
-		struct pidring_process *process = new_served(shared->engine, return_argument, &code, sizeof(code));
+		struct pidring_process *process =
+			new_served(shared->engine, return_argument, &code, sizeof(code));
 
 		if (start_or_not(process)) {
 			int result = join_code(process);
@@ -314,9 +316,10 @@ SCENARIO(parked, server_stopped)
 	function = start_served(engine, return_zero, NULL, 0);
 	check_int(pidring_process_birth(function), PIDRING_BIRTH_PARKED);
 	for (int i = 0; i < 12; i++)
-		programs[i] = start_process(engine, (struct pidring_options){ .argv = (const char *[]){ "true", NULL },
-		                                                              .asynchronous = true,
-		                                                              .start_method = PIDRING_FORKSERVER });
+		programs[i] = start_process(
+			engine, (struct pidring_options){ .argv = (const char *[]){ "true", NULL },
+		                                          .asynchronous = true,
+		                                          .start_method = PIDRING_FORKSERVER });
 	check_int(finish(function), 0);
 	for (int i = 0; i < 12; i++) {
 		check_int(pidring_process_birth(programs[i]),
@@ -538,7 +541,8 @@ static void drive(struct starting *starting)
 
 SUBPROGRAM(forkserver_garbage_meanwhile)
 {
-	struct pidring *engine = open_with((struct pidring_engine_options){ .forkserver = true, .servers = 1 });
+	struct pidring *engine =
+		open_with((struct pidring_engine_options){ .forkserver = true, .servers = 1 });
 	struct starting starting = { .engine = engine };
 	struct gardener gardener = { .over = false };
 	struct mapping mappings[4];

@@ -85,12 +85,13 @@ SCENARIO(forkserver_now, descriptors_are_taken_when_start_returns)
 		int ends[2], others[2];
 
 		open_pipe(ends);
-		process = start_process(engine, (struct pidring_options){ .target = say_a_word,
-		                                                          .argument = word,
-		                                                          .argument_length = (size_t)length,
-		                                                          .stdout_to = PIDRING_STREAM_DESCRIPTOR,
-		                                                          .stdout_descriptor = ends[1],
-		                                                          .start_method = PIDRING_FORKSERVER });
+		process = start_process(engine,
+		                        (struct pidring_options){ .target = say_a_word,
+		                                                  .argument = word,
+		                                                  .argument_length = (size_t)length,
+		                                                  .stdout_to = PIDRING_STREAM_DESCRIPTOR,
+		                                                  .stdout_descriptor = ends[1],
+		                                                  .start_method = PIDRING_FORKSERVER });
 		close(ends[1]);
 		open_pipe(others);
 		check_text(read_all(ends[0]), word);
@@ -122,12 +123,13 @@ SCENARIO(parked, descriptors_are_taken_when_start_returns)
 
 		open_pipe(ends);
 		passed.source = ends[1];
-		process = start_process(engine, (struct pidring_options){ .target = say_to_five,
-		                                                          .argument = word,
-		                                                          .argument_length = (size_t)length,
-		                                                          .descriptors = &passed,
-		                                                          .descriptor_count = 1,
-		                                                          .start_method = PIDRING_FORKSERVER });
+		process =
+			start_process(engine, (struct pidring_options){ .target = say_to_five,
+		                                                        .argument = word,
+		                                                        .argument_length = (size_t)length,
+		                                                        .descriptors = &passed,
+		                                                        .descriptor_count = 1,
+		                                                        .start_method = PIDRING_FORKSERVER });
 		close(ends[1]);
 		check_text(read_all(ends[0]), word);
 		close(ends[0]);
@@ -166,7 +168,7 @@ static int read_letters(void *argument)
 static void check_passed(struct pidring *engine)
 {
 	/* 100 and 700 are a target, too. */
-	const struct pidring_descriptor passed[PASSED] = { { 200, 4 }, { 201, 3 }, { 700, 9 },
+	const struct pidring_descriptor passed[PASSED] = { { 200, 4 },   { 201, 3 },   { 700, 9 },
 		                                           { 800, 100 }, { 100, 700 }, { 801, 5 } };
 	struct pidring_process *process;
 	struct rlimit limit;
@@ -181,12 +183,13 @@ static void check_passed(struct pidring *engine)
 	place_file(100, 'e');
 	place_file(801, 'f');
 	for (int i = 0; i < 5; i++) {
-		process = start_process(engine, (struct pidring_options){ .target = read_letters,
-		                                                          .argument = (void *)"abcdef",
-		                                                          .argument_length = 7,
-		                                                          .descriptors = passed,
-		                                                          .descriptor_count = PASSED,
-		                                                          .start_method = PIDRING_FORKSERVER });
+		process =
+			start_process(engine, (struct pidring_options){ .target = read_letters,
+		                                                        .argument = (void *)"abcdef",
+		                                                        .argument_length = 7,
+		                                                        .descriptors = passed,
+		                                                        .descriptor_count = PASSED,
+		                                                        .start_method = PIDRING_FORKSERVER });
 		check_int(finish(process), 0);
 	}
 	close(200);
@@ -563,8 +566,9 @@ static void check_identities(struct pidring *engine)
 
 	for (int i = 0; i < 4; i++)
 		check_int(finish(start_served(engine, look_at_identity, &own, sizeof(own))), 0);
-	text = output_of(engine, (struct pidring_options){ .argv = (const char *[]){ "id", "-u", NULL },
-	                                                   .start_method = PIDRING_FORKSERVER },
+	text = output_of(engine,
+	                 (struct pidring_options){ .argv = (const char *[]){ "id", "-u", NULL },
+	                                           .start_method = PIDRING_FORKSERVER },
 	                 NULL);
 	check_int(atoi(text), geteuid());
 }

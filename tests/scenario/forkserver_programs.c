@@ -40,12 +40,12 @@ SCENARIO(forkserver_programs, birth)
 		struct pidring_process *process;
 
 		wait_parked(engine, 1);
-		process = start_process(engine, (struct pidring_options){ .argv = SHELL("exit 3"),
-		                                                          .asynchronous = asynchronous,
-		                                                          .start_method = PIDRING_FORKSERVER });
-		check_int(pidring_process_birth(process), serves(engine) ?
-		                                                  PIDRING_BIRTH_PARKED :
-		                                                  features_of(engine).program_birth);
+		process =
+			start_process(engine, (struct pidring_options){ .argv = SHELL("exit 3"),
+		                                                        .asynchronous = asynchronous,
+		                                                        .start_method = PIDRING_FORKSERVER });
+		check_int(pidring_process_birth(process),
+		          serves(engine) ? PIDRING_BIRTH_PARKED : features_of(engine).program_birth);
 		check_int(finish(process), 3);
 	}
 	close_engine(engine);
@@ -58,7 +58,8 @@ SCENARIO(forkserver_programs, what_it_is_given)
 
 	check_int(setenv("PIDRING_TEST_ONE", "old", 1), 0);
 	engine = open_full();
-	check_output(engine, (struct pidring_options){ .argv = (const char *[]){ "echo", "a", "", "b c", NULL } },
+	check_output(engine,
+	             (struct pidring_options){ .argv = (const char *[]){ "echo", "a", "", "b c", NULL } },
 	             "a  b c\n");
 	check_output(engine,
 	             (struct pidring_options){ .program = "sh",
@@ -66,12 +67,12 @@ SCENARIO(forkserver_programs, what_it_is_given)
 	             "odd\n");
 	check_int(setenv("PIDRING_TEST_ONE", "new", 1), 0);
 	check_output(engine, (struct pidring_options){ .argv = SHELL("echo $PIDRING_TEST_ONE") }, "new\n");
-	check_output(engine,
-	             (struct pidring_options){
-			     .argv = SHELL("echo $PIDRING_TEST_ONE $PIDRING_TEST_TWO"),
-			     .extra_environment =
-				     (const char *[]){ "PIDRING_TEST_TWO=two", "PIDRING_TEST_ONE", NULL } },
-	             "two\n");
+	check_output(
+		engine,
+		(struct pidring_options){ .argv = SHELL("echo $PIDRING_TEST_ONE $PIDRING_TEST_TWO"),
+	                                  .extra_environment = (const char *[]){ "PIDRING_TEST_TWO=two",
+	                                                                         "PIDRING_TEST_ONE", NULL } },
+		"two\n");
 	check_output(engine,
 	             (struct pidring_options){ .argv = (const char *[]){ "/usr/bin/env", NULL },
 	                                       .environment = (const char *[]){ "A=1", "B=2", NULL } },
@@ -82,7 +83,8 @@ SCENARIO(forkserver_programs, what_it_is_given)
 	check_output(engine, (struct pidring_options){ .argv = SHELL("pwd") }, "/usr\n");
 	umask(0137);
 	check_output(engine, (struct pidring_options){ .argv = SHELL("umask") }, "0137\n");
-	check_output(engine, (struct pidring_options){ .argv = SHELL("umask"), .set_umask = true, .umask = 0123 },
+	check_output(engine,
+	             (struct pidring_options){ .argv = SHELL("umask"), .set_umask = true, .umask = 0123 },
 	             "0123\n");
 	close_engine(engine);
 }
@@ -137,7 +139,8 @@ SCENARIO(forkserver_programs, descriptors)
 {
 	struct pidring *engine = open_full();
 	const struct pidring_descriptor passed[] = { { 120, 121 }, { 121, 120 }, { 300, 3 } };
-	struct pidring_options options = { .argv = (const char *[]){ own_path(), "--sub", "served_streams", NULL },
+	struct pidring_options options = { .argv = (const char *[]){ own_path(), "--sub", "served_streams",
+		                                                     NULL },
 		                           .descriptors = passed,
 		                           .descriptor_count = 3 };
 
@@ -206,10 +209,11 @@ SCENARIO(forkserver_programs, other_options)
 	struct pidring_exit_record record = { .size = sizeof(record) };
 	struct pidring_process *process;
 
-	process = new_process(engine, (struct pidring_options){
-					      .argv = (const char *[]){ own_path(), "--sub", "receive_key", NULL },
-					      .authkey_descriptor = 7,
-					      .start_method = PIDRING_FORKSERVER });
+	process =
+		new_process(engine, (struct pidring_options){ .argv = (const char *[]){ own_path(), "--sub",
+	                                                                                "receive_key", NULL },
+	                                                      .authkey_descriptor = 7,
+	                                                      .start_method = PIDRING_FORKSERVER });
 	check_int(pidring_process_set_authkey(process, "secret", 6), 0);
 	check_int(pidring_process_start(process), 0);
 	check_int(finish(process), 31);
@@ -221,22 +225,23 @@ SCENARIO(forkserver_programs, other_options)
 				.start_method = PIDRING_FORKSERVER });
 	check_int(finish(process), 0);
 	wait_parked(engine, 1);
-	process = start_process(
-		engine,
-		(struct pidring_options){ .argv = (const char *[]){ own_path(), "--sub", "is_group_leader", NULL },
-	                                  .new_group = true,
-	                                  .start_method = PIDRING_FORKSERVER });
+	process = start_process(engine,
+	                        (struct pidring_options){ .argv = (const char *[]){ own_path(), "--sub",
+	                                                                            "is_group_leader", NULL },
+	                                                  .new_group = true,
+	                                                  .start_method = PIDRING_FORKSERVER });
 	check_int(finish(process), 0);
 	wait_parked(engine, 1);
 	process = start_process(
-		engine, (struct pidring_options){
-				.argv = (const char *[]){ own_path(), "--sub", "is_in_the_parents_group", NULL },
-				.start_method = PIDRING_FORKSERVER });
+		engine, (struct pidring_options){ .argv = (const char *[]){ own_path(), "--sub",
+	                                                                    "is_in_the_parents_group", NULL },
+	                                          .start_method = PIDRING_FORKSERVER });
 	check_int(finish(process), 0);
 	wait_parked(engine, 1);
-	process = start_process(engine, (struct pidring_options){ .argv = (const char *[]){ "sleep", "1000", NULL },
-	                                                          .deadline = 20 * MILLISECONDS,
-	                                                          .start_method = PIDRING_FORKSERVER });
+	process = start_process(engine,
+	                        (struct pidring_options){ .argv = (const char *[]){ "sleep", "1000", NULL },
+	                                                  .deadline = 20 * MILLISECONDS,
+	                                                  .start_method = PIDRING_FORKSERVER });
 	check_int(join_code(process), -SIGTERM);
 	check_int(pidring_process_exit_record(process, &record), 0);
 	check(record.deadline_passed);
@@ -244,10 +249,11 @@ SCENARIO(forkserver_programs, other_options)
 	pidring_process_free(process);
 	process = start_served_program(engine, SHELL("trap '' TERM; sleep 1000"));
 	check_int(pidring_process_stop(
-			  process, &(struct pidring_stop_options){
-					   .size = sizeof(struct pidring_stop_options),
-					   .steps = (struct pidring_stop_step[]){ { SIGKILL, PIDRING_FOREVER } },
-					   .step_count = 1 }),
+			  process,
+			  &(struct pidring_stop_options){
+				  .size = sizeof(struct pidring_stop_options),
+				  .steps = (struct pidring_stop_step[]){ { SIGKILL, PIDRING_FOREVER } },
+				  .step_count = 1 }),
 	          0);
 	check_int(finish(process), -SIGKILL);
 	close_engine(engine);
@@ -286,11 +292,11 @@ static void write_script(const char *path, const char *text)
 
 static void check_refused(struct pidring *engine, const struct refused *refused, bool asynchronous)
 {
-	struct pidring_process *process = new_process(engine, (struct pidring_options){
-								       .argv = refused->argv,
-								       .working_directory = refused->directory,
-								       .asynchronous = asynchronous,
-								       .start_method = PIDRING_FORKSERVER });
+	struct pidring_process *process =
+		new_process(engine, (struct pidring_options){ .argv = refused->argv,
+	                                                      .working_directory = refused->directory,
+	                                                      .asynchronous = asynchronous,
+	                                                      .start_method = PIDRING_FORKSERVER });
 	int descriptors = count_descriptors(), result;
 	struct pidring_failure failure;
 	struct pidring_event event;
@@ -345,7 +351,8 @@ SCENARIO(forkserver_programs, refused)
 		check_refused(engine, &of_text, asynchronous);
 		{
 			const char *const directory[] = { in_place("directory"), NULL };
-			const struct refused of_directory = { directory, NULL, EACCES, PIDRING_STEP_EXEC, 126 };
+			const struct refused of_directory = { directory, NULL, EACCES, PIDRING_STEP_EXEC,
+				                              126 };
 			const char *const locked[] = { in_place("locked"), NULL };
 			const struct refused of_locked = { locked, NULL, EACCES, PIDRING_STEP_EXEC, 126 };
 			const char *const fine[] = { "/bin/true", NULL };
@@ -422,10 +429,10 @@ SCENARIO(forkserver_programs, slow_execve_holds_up_nobody)
 SCENARIO(forkserver_programs, asynchronous_without_parked)
 {
 	struct pidring *engine = open_served();
-	struct pidring_process *process = start_process(
-		engine, (struct pidring_options){ .argv = (const char *[]){ "true", NULL },
-	                                          .asynchronous = true,
-	                                          .start_method = PIDRING_FORKSERVER });
+	struct pidring_process *process =
+		start_process(engine, (struct pidring_options){ .argv = (const char *[]){ "true", NULL },
+	                                                        .asynchronous = true,
+	                                                        .start_method = PIDRING_FORKSERVER });
 
 	check_int(pidring_process_birth(process), features_of(engine).program_birth);
 	check_int(finish(process), 0);
@@ -448,13 +455,14 @@ SCENARIO(forkserver_programs, start_many)
 		snprintf(command, sizeof(command), "exit %d", i);
 		if (i % 20 == 7)
 			processes[i] = new_process(
-				engine, (struct pidring_options){ .argv = (const char *[]){ "/nonexistent", NULL },
-			                                          .start_method = PIDRING_FORKSERVER });
+				engine,
+				(struct pidring_options){ .argv = (const char *[]){ "/nonexistent", NULL },
+			                                  .start_method = PIDRING_FORKSERVER });
 		else if (i % 2 == 0)
-			processes[i] = new_process(engine,
-			                           (struct pidring_options){
-							   .argv = (const char *[]){ "sh", "-c", command, NULL },
-							   .start_method = PIDRING_FORKSERVER });
+			processes[i] = new_process(
+				engine, (struct pidring_options){
+						.argv = (const char *[]){ "sh", "-c", command, NULL },
+						.start_method = PIDRING_FORKSERVER });
 		else
 			processes[i] = new_served(engine, return_argument, &i, sizeof(i));
 	}

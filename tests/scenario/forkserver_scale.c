@@ -94,7 +94,8 @@ static void *start_in_a_crew(void *argument)
 
 	for (int i = 0; i < crew->starts; i++) {
 		int code = i % 256;
-		struct pidring_process *process = start_served(crew->engine, return_argument, &code, sizeof(code));
+		struct pidring_process *process =
+			start_served(crew->engine, return_argument, &code, sizeof(code));
 
 		check_served(crew->engine, process);
 		check_int(finish(process), code);
@@ -187,7 +188,8 @@ static void check_small_children(struct pidring *engine, long long *shared)
 		check_served(engine, process);
 		check_int(finish(process), 0);
 		check(shared[0] > 0 && shared[0] < (long long)(grown / 1024 / 4));
-		check(shared[1] > 0 && shared[1] < status_number(getpid(), "VmSize") - (long long)(grown / 1024 / 2));
+		check(shared[1] > 0 &&
+		      shared[1] < status_number(getpid(), "VmSize") - (long long)(grown / 1024 / 2));
 		process = start_served_program(engine, (const char *[]){ "true", NULL });
 		check_int(finish(process), 0);
 	}
@@ -284,18 +286,20 @@ SCENARIO(forkserver_scale, thousand_at_once)
 {
 	int count = small_or(150, 1000);
 	struct latch latch = latch_open();
-	struct pidring *engine = open_with((struct pidring_engine_options){ .parked = 10, .descriptors = 4096 });
+	struct pidring *engine =
+		open_with((struct pidring_engine_options){ .parked = 10, .descriptors = 4096 });
 	struct pidring_process **processes = calloc((size_t)count, sizeof(struct pidring_process *));
 	const struct pidring_descriptor passed = { .source = latch.reader };
 
 	check(processes != NULL);
 	for (int i = 0; i < count; i++) {
-		processes[i] = new_process(engine, (struct pidring_options){ .target = wait_for_latch,
-		                                                             .argument = &latch,
-		                                                             .argument_length = sizeof(latch),
-		                                                             .descriptors = &passed,
-		                                                             .descriptor_count = 1,
-		                                                             .start_method = PIDRING_FORKSERVER });
+		processes[i] =
+			new_process(engine, (struct pidring_options){ .target = wait_for_latch,
+		                                                      .argument = &latch,
+		                                                      .argument_length = sizeof(latch),
+		                                                      .descriptors = &passed,
+		                                                      .descriptor_count = 1,
+		                                                      .start_method = PIDRING_FORKSERVER });
 	}
 	check_int(pidring_start_many(processes, (size_t)count), count);
 	check_int(pidring_active_children(NULL, 0), count);

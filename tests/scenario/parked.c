@@ -141,9 +141,11 @@ SCENARIO(parked, close_with_a_hundred)
 	wait_parked(engine, 100);
 	function = start_served(engine, sleep_forever, NULL, 0);
 	for (int i = 0; i < STARTED; i++)
-		processes[i] = start_process(engine, (struct pidring_options){ .argv = (const char *[]){ "sh", "-c", "exit 5", NULL },
-		                                                               .asynchronous = true,
-		                                                               .start_method = PIDRING_FORKSERVER });
+		processes[i] = start_process(
+			engine,
+			(struct pidring_options){ .argv = (const char *[]){ "sh", "-c", "exit 5", NULL },
+		                                  .asynchronous = true,
+		                                  .start_method = PIDRING_FORKSERVER });
 	close_engine(engine);
 	check_int(find_servants("pidring-server", NULL, 0), 0);
 	check_int(pidring_process_is_alive(function), 1);
@@ -191,7 +193,8 @@ SCENARIO(parked, two_engines)
 /* More than a process may have: those that come are there, and starts work all the same. */
 SCENARIO(parked, does_not_hold_up_the_application)
 {
-	struct pidring *engine = open_with((struct pidring_engine_options){ .parked = 300, .descriptors = 2000 });
+	struct pidring *engine =
+		open_with((struct pidring_engine_options){ .parked = 300, .descriptors = 2000 });
 
 	for (int i = 0; i < 50; i++)
 		check_int(finish(start_served(engine, return_argument, &i, sizeof(i))), i);

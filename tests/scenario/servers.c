@@ -68,8 +68,8 @@ struct pidring_process *start_served(struct pidring *engine, int (*target)(void 
 
 struct pidring_process *start_served_program(struct pidring *engine, const char *const *argv)
 {
-	return start_process(engine, (struct pidring_options){ .argv = argv,
-	                                                       .start_method = PIDRING_FORKSERVER });
+	return start_process(engine,
+	                     (struct pidring_options){ .argv = argv, .start_method = PIDRING_FORKSERVER });
 }
 
 void check_served(struct pidring *engine, struct pidring_process *process)

@@ -9,13 +9,13 @@
 #define PATIENCE (20 * PIDRING_SECONDS(1))
 
 /* True once `condition` is; false when the patience is over. */
-#define eventually(condition)                                          \
-	({                                                             \
-		int64_t patience_end = now() + PATIENCE;               \
-		bool came_true;                                        \
+#define eventually(condition)                                              \
+	({                                                                 \
+		int64_t patience_end = now() + PATIENCE;                   \
+		bool came_true;                                            \
 		while (!(came_true = (condition)) && now() < patience_end) \
-			poll(NULL, 0, 1);                              \
-		came_true;                                             \
+			poll(NULL, 0, 1);                                  \
+		came_true;                                                 \
 	})
 
 struct pidring *open_with(struct pidring_engine_options options);

@@ -242,6 +242,7 @@ int __wrap_pidring_process_new(struct pidring_process **ret_process, struct pidr
  * set up. */
 static struct {
 	_Atomic(struct pidring *) engine;
+	_Atomic pid_t owner;
 	_Atomic bool stale;
 } engines[MOST_ENGINES];
 
@@ -264,6 +265,7 @@ int __wrap_pidring_open(struct pidring **ret_engine, const struct pidring_engine
 		struct pidring *none = NULL;
 
 		if (atomic_compare_exchange_strong(&engines[i].engine, &none, *ret_engine)) {
+			engines[i].owner = getpid();
 			engines[i].stale = true;
 			break;
 		}
@@ -287,7 +289,7 @@ int __wrap_pidring_close(struct pidring *engine)
 /* A start never waits for a parked child; a test that wants some does, for a moment. */
 static void wait_for_parked(struct pidring *engine)
 {
-	int64_t end = now() + 20 * MILLISECONDS;
+	int64_t end = now() + 2 * MILLISECONDS;
 	struct pidring_features features = { .size = sizeof(features) };
 
 	while (pidring_features(engine, &features) == 0 && features.servers > 0 && features.parked == 0 &&
@@ -304,7 +306,7 @@ static void prepare_start(void)
 	for (int i = 0; i < MOST_ENGINES; i++) {
 		struct pidring *engine = engines[i].engine;
 
-		if (engine == NULL)
+		if (engine == NULL || engines[i].owner != getpid())
 			continue;
 		if (atomic_exchange(&engines[i].stale, method == BY_FRESH_SERVER))
 			pidring_restart_forkserver(engine);

@@ -229,7 +229,8 @@ SCENARIO(thieves, looking_is_no_theft)
 	struct pidring_process *process = start_function(engine, return_argument, &code);
 	siginfo_t information = { 0 };
 
-	check_int(waitid(P_PID, (id_t)pidring_process_pid(process), &information, WEXITED | WNOWAIT | __WALL), 0);
+	check_int(waitid(P_PID, (id_t)pidring_process_pid(process), &information, WEXITED | WNOWAIT | __WALL),
+	          0);
 	check_int(join_code(process), 11);
 	check_int(pidring_process_exit_record(process, &record), 0);
 	check_int(record.reaper, PIDRING_REAPED_HERE);

@@ -470,7 +470,9 @@ SCENARIO(watches, stopping_is_no_end)
 	siginfo_t information = { 0 };
 
 	check_int(pidring_process_signal(process, SIGSTOP), 0);
-	check_int(waitid(P_PID, (id_t)pidring_process_pid(process), &information, WSTOPPED | WNOWAIT | __WALL), 0);
+	check_int(
+		waitid(P_PID, (id_t)pidring_process_pid(process), &information, WSTOPPED | WNOWAIT | __WALL),
+		0);
 	check_no_event(engine);
 	check_int(pidring_process_is_alive(process), 1);
 	check_int(pidring_process_join(process, 0), -ETIMEDOUT);
