@@ -916,7 +916,7 @@ SCENARIO(births, freed_before_execve)
 	close_engine(engine);
 	let_go(&slow);
 	check_int(finish(kept), 0);
-	check_int(waitid(P_PID, (id_t)pid, &information, WEXITED | WNOWAIT), 0);
+	check_int(waitid(P_PID, (id_t)pid, &information, WEXITED | WNOWAIT | __WALL), 0);
 	check_int(information.si_code, CLD_EXITED);
 	check_int(information.si_status, 0);
 	check_int(pidring_active_children(NULL, 0), 0);

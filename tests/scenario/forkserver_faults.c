@@ -56,7 +56,7 @@ static void kill_between(struct pidring *engine)
 		check_int(finish(process), code);
 		check_int(pidring_process_is_alive(running), 1);
 		process = start_served(engine, return_argument, &code, sizeof(code));
-		check_served(engine, process);
+		/* A fork, if nobody was there to take its place. */
 		check_int(finish(process), code);
 		kill_and_free(running);
 	}
@@ -168,8 +168,9 @@ static void *kill_servers(void *argument)
 		pid_t pids[16];
 		size_t count = find_servants("pidring-server", pids, 16);
 
-		for (size_t i = 0; i < count && i < 16; i++) {
-			kill_servant(pids[i]);
+		/* The oldest: others may be children that are not called otherwise yet. */
+		if (count > 0) {
+			kill_servant(pids[0]);
 			storm->kills++;
 		}
 		poll(NULL, 0, 2);
@@ -352,12 +353,12 @@ SCENARIO(parked, parked_stopped)
 	struct pidring *engine = open_parked(3);
 	struct pidring_process *process;
 	pid_t pids[8];
-	size_t count;
 
 	need_server(engine);
 	wait_parked(engine, 3);
-	count = find_servants("pidring-parked", pids, 8);
-	for (size_t i = 0; i < count; i++)
+	/* One more is kept. */
+	check(eventually(find_servants("pidring-parked", pids, 8) == 4));
+	for (size_t i = 0; i < 4; i++)
 		check_int(kill(pids[i], SIGSTOP), 0);
 	process = start_process(engine, (struct pidring_options){ .argv = (const char *[]){ "true", NULL },
 	                                                          .asynchronous = true,

@@ -257,6 +257,56 @@ SCENARIO(forkserver_now, terminal)
 	close_engine(engine);
 }
 
+/* With no descriptor left a start fails, if it needs one, and works again when there are. */
+static void check_without_descriptors(struct pidring *engine)
+{
+	struct rlimit limit, none;
+
+	check_int(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = 0;
+	for (int i = 0; i < 8; i++) {
+		int descriptors, result;
+		struct pidring_process *process =
+			i % 2 ? new_served(engine, return_zero, NULL, 0)
+			      : new_process(engine, (struct pidring_options){
+							    .argv = (const char *[]){ "true", NULL },
+							    .start_method = PIDRING_FORKSERVER });
+
+		descriptors = count_descriptors();
+		check_int(setrlimit(RLIMIT_NOFILE, &none), 0);
+		result = pidring_process_start(process);
+		check_int(setrlimit(RLIMIT_NOFILE, &limit), 0);
+		if (result < 0) {
+			check_int(result, -EMFILE);
+			check_int(count_descriptors(), descriptors);
+			check_int(pidring_process_start(process), 0);
+		}
+		/* A program that was started without any cannot open its libraries. */
+		check_int(pidring_process_join(process, PIDRING_FOREVER), 0);
+		pidring_process_free(process);
+	}
+	check_still_serves(engine);
+}
+
+SCENARIO(forkserver_now, no_descriptor_left)
+{
+	struct pidring *engine = open_served();
+
+	check_without_descriptors(engine);
+	close_engine(engine);
+}
+
+/* The same with parked children. */
+SCENARIO(parked, no_descriptor_left)
+{
+	struct pidring *engine = open_parked(2);
+
+	wait_parked(engine, 2);
+	check_without_descriptors(engine);
+	close_engine(engine);
+}
+
 /* --- place --- */
 
 static int look_at_the_place(void *argument)

@@ -117,7 +117,7 @@ SCENARIO(parked, restart)
 
 	need_server(engine);
 	for (int i = 1; i <= 3; i++) {
-		wait_parked(engine, 3);
+		wait_parked(engine, 2);
 		check_int(finish(start_served(engine, return_zero, NULL, 0)), 0);
 		check_int(statistics_of(engine).servers_made, (uint64_t)i);
 		check_int(pidring_restart_forkserver(engine), 0);
