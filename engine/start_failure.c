@@ -74,7 +74,7 @@ int start_explain_child(struct pidring_process *process, struct pidring_failure 
 	const char *directory = process->settings->working_directory;
 	const char *target = process->launch ? process->launch->path : "a function";
 
-	if (!start_is_program(process) && step == PIDRING_STEP_EXEC)
+	if (!process->launch && step == PIDRING_STEP_EXEC)
 		step = PIDRING_STEP_FORKSERVER;
 	switch (step) {
 	case PIDRING_STEP_EXEC:

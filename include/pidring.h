@@ -458,7 +458,7 @@ enum pidring_start_method {
 };
 
 /* The most bytes of an argument. */
-#define PIDRING_ARGUMENT_MAX (512 * 1024)
+#define PIDRING_ARGUMENT_MAX 524288
 
 /* One step of stopping a process. */
 struct pidring_stop_step {

@@ -31,26 +31,39 @@ static uint64_t fingerprint_groups(void)
 
 void credentials_read(struct credentials *ret_credentials)
 {
-	/* Padding, too: it is compared as bytes. */
-	memset(ret_credentials, 0, sizeof *ret_credentials);
-	uid_t *users = ret_credentials->users;
-	gid_t *groups = ret_credentials->groups;
+	uid_t users[3] = { 0 };
+	gid_t groups[3] = { 0 };
+	uint32_t capabilities[6];
 
 	getresuid(&users[0], &users[1], &users[2]);
 	getresgid(&groups[0], &groups[1], &groups[2]);
-	ret_credentials->supplementary = fingerprint_groups();
-	sys_get_capabilities(ret_credentials->capabilities);
-	ret_credentials->no_new_privileges = (uint32_t)prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0);
-	ret_credentials->seccomp_mode = (uint32_t)prctl(PR_GET_SECCOMP, 0, 0, 0, 0);
-	ret_credentials->secure_bits = (uint32_t)prctl(PR_GET_SECUREBITS, 0, 0, 0, 0);
-	ret_credentials->dumpable = (uint32_t)prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
-	/* An impossible one changes nothing, and the present one is returned. */
-	ret_credentials->file_user = setfsuid((uid_t)-1);
-	ret_credentials->file_group = setfsgid((gid_t)-1);
-	ret_credentials->session = getsid(0);
+	sys_get_capabilities(capabilities);
+	*ret_credentials = (struct credentials){ {
+		users[0],
+		users[1],
+		users[2],
+		groups[0],
+		groups[1],
+		groups[2],
+		/* An impossible one changes nothing, and the present one is returned. */
+		(uint64_t)setfsuid((uid_t)-1),
+		(uint64_t)setfsgid((gid_t)-1),
+		fingerprint_groups(),
+		capabilities[0],
+		capabilities[1],
+		capabilities[2],
+		capabilities[3],
+		capabilities[4],
+		capabilities[5],
+		(uint64_t)prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0),
+		(uint64_t)prctl(PR_GET_SECCOMP, 0, 0, 0, 0),
+		(uint64_t)prctl(PR_GET_SECUREBITS, 0, 0, 0, 0),
+		(uint64_t)prctl(PR_GET_DUMPABLE, 0, 0, 0, 0),
+		(uint64_t)getsid(0),
+	} };
 }
 
 bool credentials_equal(const struct credentials *a, const struct credentials *b)
 {
-	return memcmp(a, b, sizeof *a) == 0;
+	return memcmp(a->values, b->values, sizeof a->values) == 0;
 }

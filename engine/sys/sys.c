@@ -8,6 +8,7 @@
 #include <linux/capability.h>
 #include <linux/futex.h>
 #include <linux/kcmp.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -140,11 +141,8 @@ void sys_get_capabilities(uint32_t ret_capabilities[6])
 	struct __user_cap_data_struct data[2] = { { 0 } };
 
 	raw_call2(SYS_capget, (long)&header, (long)data);
-	for (int i = 0; i < 2; i++) {
-		ret_capabilities[3 * i] = data[i].effective;
-		ret_capabilities[3 * i + 1] = data[i].permitted;
-		ret_capabilities[3 * i + 2] = data[i].inheritable;
-	}
+	_Static_assert(sizeof data == 6 * sizeof *ret_capabilities, "six words");
+	memcpy(ret_capabilities, data, sizeof data);
 }
 
 int sys_terminal_peer(int master, int flags)
