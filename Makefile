@@ -83,7 +83,7 @@ all: $(STATIC) $(SHARED) $(TOOLS) $(BUILD)/pidring.pc
 
 help:
 	@echo 'make run        install what is missing, build, and do a piece of work with pidring-run'
-	@echo 'make check      install what is missing, build, and run all tests (about three minutes)'
+	@echo 'make check      install what is missing, build, and run all tests (three to five minutes)'
 	@echo 'make            build the libraries and tools into $(BUILD)/'
 	@echo 'make install    to PREFIX (/usr/local); DESTDIR, LIBDIR, INCLUDEDIR, BINDIR, MANDIR are heeded'
 	@echo 'make uninstall  takes away what was installed with the same settings'

@@ -125,7 +125,9 @@ SCENARIO(forkserver, options_are_checked)
 
 	check_new_refused(engine, (struct pidring_options){ .target = return_zero, .start_method = 4 },
 	                  -EINVAL, "start_method 4");
-	check_new_refused(engine, (struct pidring_options){ .target = return_zero, .start_method = -1 },
+	check_new_refused(engine,
+	                  (struct pidring_options){ .target = return_zero,
+	                                            .start_method = (enum pidring_start_method) - 1 },
 	                  -EINVAL, "start_method -1");
 	check_new_refused(engine, (struct pidring_options){ .argv = argv, .start_method = PIDRING_FORK },
 	                  -EINVAL, "PIDRING_FORK");
