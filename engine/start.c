@@ -491,7 +491,7 @@ static void publish_and_leave(struct start *start)
 }
 
 /* Between creating the child and waiting for its exec; start_many comes by here for all before it goes on. */
-int start_first_half(struct start *start)
+static int first_half(struct start *start)
 {
 	struct pidring_process *process = start->process;
 
@@ -554,12 +554,23 @@ static int second_half(struct start *start)
 	return r;
 }
 
-/* The last server has died before it did what it was asked for: once more, without. */
-static int again(struct start *start, sys_signal_set reset)
+static void begin_again(struct start *start)
 {
-	*start = (struct start){ .process = start->process, .reset = reset, .without_server = true };
-	int r = start_first_half(start);
-	return r < 0 ? r : second_half(start);
+	*start = (struct start){ .process = start->process,
+		                 .reset = start->reset,
+		                 .attempts = start->attempts + 1 };
+}
+
+/* A server that is lost is made anew, or done without. */
+int start_first_half(struct start *start)
+{
+	int r = first_half(start);
+
+	while (start->server_lost) {
+		begin_again(start);
+		r = first_half(start);
+	}
+	return r;
 }
 
 int start_finish(struct start *start)
@@ -573,8 +584,12 @@ int start_finish(struct start *start)
 	process->references++;
 	family_leave();
 	int r = second_half(start);
-	if (r == -EPIPE && process->has_handle)
-		r = again(start, start->reset);
+	while (start->server_lost && process->has_handle) {
+		begin_again(start);
+		r = start_first_half(start);
+		if (r == 0)
+			r = second_half(start);
+	}
 	family_enter();
 	process_unreference(process);
 	family_leave();

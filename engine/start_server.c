@@ -17,7 +17,8 @@ int start_find_server(struct start *start)
 	const struct settings *settings = process->settings;
 	struct forkserver *forkserver;
 
-	if (settings->start_method != PIDRING_FORKSERVER || start->without_server)
+	/* Servers that die again and again are not worth it. */
+	if (settings->start_method != PIDRING_FORKSERVER || start->attempts > 1)
 		return 0;
 	engine_find_forkserver(process->engine, &forkserver);
 	if (!forkserver)
@@ -128,6 +129,7 @@ int start_send(struct start *start)
 	family_enter();
 	int r = forkserver_send(process->forkserver, process->box);
 	start->asked = r > 0;
+	start->server_lost = r == -EPIPE;
 	if (r == 0)
 		r = take_newborn(start);
 	family_leave();
@@ -136,20 +138,24 @@ int start_send(struct start *start)
 
 int start_await_newborn(struct start *start)
 {
+	enum { MANY = 20 };
 	struct pidring_process *process = start->process;
 	int r = 0;
 
 	if (!start->asked)
 		return 0;
-	while (r == 0 && !forkserver_await(process->box)) {
+	for (unsigned looks = 1; r == 0 && !forkserver_await(process->box); looks++) {
 		family_enter();
 		r = forkserver_look_after(process->forkserver);
+		if (r == 0 && looks % MANY == 0)
+			forkserver_ask_again(process->forkserver, process->box);
 		family_leave();
 	}
 	/* The server may have cloned it before it died. */
 	family_enter();
 	r = take_newborn(start);
 	family_leave();
+	start->server_lost = r == -EPIPE;
 	if (r == 0 || r == -EPIPE)
 		return r;
 	explain(r, "the forkserver cannot create a child: %s", strerror(-r));

@@ -499,6 +499,20 @@ static long stage_mask(struct child_plan *plan)
 	                 (long)SYS_SIGNAL_SET_SIZE);
 }
 
+/* A child whose end nobody waits for (SIGCHLD is ignored), or somebody else does, would be gone before its creator has a
+ * pidfd of it. A creator that has ended never opens the gate. */
+static long stage_gate(struct child_plan *plan)
+{
+	const struct timespec some_time = { .tv_sec = 1 };
+
+	while (plan->gate && atomic_load(plan->gate) == 0) {
+		long r = raw_call4(SYS_futex, (long)plan->gate, FUTEX_WAIT, 0, (long)&some_time);
+		if (r == -ETIMEDOUT && parent_has_ended(plan))
+			return -ECANCELED;
+	}
+	return plan->gate && atomic_load(plan->gate) != CHILD_GATE_OPEN ? -ECANCELED : 0;
+}
+
 static long stage_exec(struct child_plan *plan)
 {
 	return raw_call3(SYS_execve, (long)plan->path, (long)plan->argv, (long)plan->envp);
@@ -525,6 +539,7 @@ static const struct stage program_stages[] = {
 	{ PIDRING_STEP_DESCRIPTORS, stage_close },
 	{ PIDRING_STEP_LIMIT, stage_limit },
 	{ PIDRING_STEP_SIGNALS, stage_mask },
+	{ PIDRING_STEP_CLONE, stage_gate },
 	{ PIDRING_STEP_EXEC, stage_exec },
 };
 
@@ -539,6 +554,7 @@ static const struct stage function_stages[] = {
 	{ PIDRING_STEP_STREAM, stage_placements },
 	{ PIDRING_STEP_TERMINAL, stage_terminal },
 	{ PIDRING_STEP_DESCRIPTORS, stage_close },
+	{ PIDRING_STEP_CLONE, stage_gate },
 };
 
 static void note_failure(struct child_plan *plan, enum pidring_step step, int error)

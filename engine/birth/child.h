@@ -34,6 +34,8 @@ struct child_ownership {
 	struct child_robust_list *list;
 };
 
+enum { CHILD_GATE_OPEN = 1 };
+
 struct child_plan {
 	/* Every stage is skipped unless its field asks for it. */
 	struct child_ownership ownership; /* of a server's child */
@@ -41,6 +43,7 @@ struct child_plan {
 	int policy;
 	struct sched_param scheduling;
 	pid_t join_group;           /* 0: stays in its creator's */
+	_Atomic uint32_t *gate;     /* the target waits while this is zero; NULL: it does not */
 	sys_signal_set ignored;     /* what is to be ignored although its creator does not */
 	bool reset_signals;         /* dispositions to SIG_DFL; else only handlers, if the clone did not */
 	sys_signal_set reset;       /* those that may need it: all, or what the creator knows to be ignored */

@@ -42,7 +42,8 @@ bool forkserver_knows(const struct forkserver *forkserver, const void *function)
 
 static int shares(const struct forkserver *forkserver)
 {
-	return sys_share_files(forkserver->first.application, forkserver->posts[0].pid);
+	/* Not getpid(): the main thread may have ended. */
+	return sys_share_files(sys_thread_id(), forkserver->posts[0].pid);
 }
 
 /* Until the application calls unshare(2). Where it may no longer ask it has given up its power over the server, as in a

@@ -93,6 +93,8 @@ bool forkserver_await(struct nursery_box *box);
 /* Replaces servers that have died. -EPIPE: there is none any more, and cannot be; what was asked for and is not
  * answered will not be. */
 int forkserver_look_after(struct forkserver *forkserver);
+/* Asks again if the request has been lost, which takes somebody who writes to the nursery. */
+void forkserver_ask_again(struct forkserver *forkserver, struct nursery_box *box);
 /* The child that has been sent; or the answer's error. */
 int forkserver_take_newborn(struct forkserver *forkserver, struct nursery_box *box,
                             struct newborn *ret_newborn);

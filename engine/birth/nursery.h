@@ -8,7 +8,7 @@
  *   asked   the application asks a server to clone; the server takes it back before it does
  *   bell    the application has asked; the server sleeps on it
  *   answer  the server has cloned, or failed; the application may sleep on it
- *   go      the application has filled the box, or wants the child to end; the child sleeps on it
+ *   go      the child may begin: its box is filled, and the application has its pidfd; or it is to end. It sleeps on it
  *   ended   the application wants the servers to end. A signal would not reach them if it has given up its power
  *           over them
  *   word    not settled from before the clone until the child no longer needs the box: the child owns it
@@ -83,12 +83,13 @@ struct nursery_box {
 struct nursery_server {
 	_Atomic uint32_t bell;
 	_Atomic uint32_t sleeps;
+	_Atomic uint32_t serves; /* the box, counted from 1, whose request it has taken; 0: none */
 };
 
 /* What a child that waits is woken for. */
 enum nursery_go {
 	GO_NOT_YET = 0,
-	GO_BEGIN = 1,
+	GO_BEGIN = CHILD_GATE_OPEN,
 	GO_LEAVE = 2, /* ends */
 };
 

@@ -104,7 +104,8 @@ static bool is_known(const struct server *server, int (*target)(void *))
 	return !target || known_functions_have(&server->known, (const void *)(uintptr_t)target);
 }
 
-static __attribute__((noreturn)) void become_function(const struct server *server, struct nursery_box *box)
+static __attribute__((noreturn)) void become_function(const struct server *server, struct nursery_box *box,
+                                                      bool gated)
 {
 	struct forkserver_child child = { .target = box->target,
 		                          .length = box->message_length,
@@ -123,6 +124,7 @@ static __attribute__((noreturn)) void become_function(const struct server *serve
 		fail_function(PIDRING_STEP_PREPARE, ENOMEM);
 	memcpy(child.message, box->room, child.length);
 	server_complete_plan(server, &own_plan);
+	own_plan.gate = gated ? &box->go : NULL;
 	prctl(PR_SET_NAME, server->name, 0, 0, 0);
 	server->callbacks.live(&child);
 	_exit(EXIT_CANNOT_RUN);
@@ -194,18 +196,19 @@ static void await_task(const struct server *server, struct nursery_box *box)
 		_exit(0);
 }
 
-void parked_live(struct server *server, struct nursery_box *box)
+void parked_live(struct server *server, struct nursery_box *box, bool now)
 {
 	own_server = server;
 	own_box = box;
 	child_own(nursery_ownership(box));
 	watch_parent_again(server);
-	await_task(server, box);
+	if (!now)
+		await_task(server, box);
 	switch (box->task) {
 	case TASK_PROGRAM:
 		become_program(server, box);
 	case TASK_FUNCTION:
-		become_function(server, box);
+		become_function(server, box, now);
 	case TASK_SERVER:
 		become_server(server, box);
 	}

@@ -140,7 +140,10 @@ static void drop(struct forkserver *forkserver, struct entry *entry)
 
 bool pool_is_answered(struct nursery_box *box)
 {
-	return atomic_load(&box->answer) == ANSWER_GIVEN;
+	uint32_t answer = atomic_load(&box->answer);
+
+	/* What nobody of ours has written is no reason to wait. */
+	return answer != ANSWER_NONE && answer != ANSWER_AWAITED;
 }
 
 /* The child has left the box; one that waits, because somebody has killed it. */
@@ -228,6 +231,8 @@ static bool take_to_park(struct forkserver *forkserver, struct entry *entry)
 	if (r == -EPROTO || r > 0)
 		posts_end(forkserver);
 	if (r != 0) {
+		if (box->error == 0)
+			abandon(pid);
 		forkserver->pause = PAUSE;
 		drop(forkserver, entry);
 		return true;
@@ -342,11 +347,12 @@ int forkserver_send(struct forkserver *forkserver, struct nursery_box *box)
 		return r;
 	/* A child that runs must not come to nothing for want of a number. */
 	entry->reserved = fcntl(forkserver->posts[posts_least_busy(forkserver)].pidfd, F_DUPFD_CLOEXEC, 3);
+	/* EINVAL: the limit is not above the streams. */
 	if (entry->reserved < 0)
-		return -errno;
+		return errno == EINVAL ? -EMFILE : -errno;
 	forkserver->counts.starts++;
 	posts_grow(forkserver);
-	atomic_store(&box->go, GO_BEGIN);
+	atomic_store(&box->go, GO_NOT_YET);
 	ask_anew(forkserver, entry, REQUEST_NOW, posts_least_busy(forkserver));
 	posts_ring(forkserver, entry->server);
 	return 1;
@@ -369,6 +375,21 @@ bool forkserver_await(struct nursery_box *box)
 	return pool_is_answered(box);
 }
 
+void forkserver_ask_again(struct forkserver *forkserver, struct nursery_box *box)
+{
+	struct entry *entry = pool_entry(forkserver, box);
+	struct nursery *nursery = forkserver->nursery;
+	unsigned index = (unsigned)(entry - forkserver->entries);
+	uint32_t wanted = entry->server << NURSERY_REQUEST_BITS | entry->request;
+
+	if (!entry->asked || forkserver->ended || atomic_load(&nursery->asked[index]) == wanted ||
+	    atomic_load(&nursery->servers[entry->server].serves) == index + 1 || pool_is_answered(box) ||
+	    box->pid != 0)
+		return;
+	atomic_store(&nursery->asked[index], wanted);
+	posts_ring(forkserver, entry->server);
+}
+
 /* Without an answer there is no server any more; a child may be there all the same. */
 static int take_answer(struct forkserver *forkserver, struct entry *entry)
 {
@@ -381,7 +402,9 @@ static int take_answer(struct forkserver *forkserver, struct entry *entry)
 	if (!pool_is_answered(box) && box->pid == 0)
 		return -EPIPE;
 	int r = error > 0 ? -EPROTO : open_child(entry, box->pid);
-	if (r < 0)
+	if (r == 0)
+		nursery_wake(box, GO_BEGIN);
+	else
 		abandon(box->pid);
 	if (r == -EPROTO)
 		posts_end(forkserver);

@@ -93,6 +93,7 @@ static void step_back(struct server *server)
 void server_complete_plan(const struct server *server, struct child_plan *plan)
 {
 	plan->ownership = (struct child_ownership){ 0 };
+	plan->gate = NULL;
 	plan->reset_signals = true;
 	plan->reset = (sys_signal_set)1 << (NURSERY_PARENT_SIGNAL - 1);
 	plan->handlers_cleared = false;
@@ -135,13 +136,14 @@ static void bear_program(struct server *server, struct nursery_box *box)
 	}
 	server_complete_plan(server, &box->plan);
 	box->plan.ownership = nursery_ownership(box);
+	box->plan.gate = &box->go;
 	arguments.stack = (uint64_t)(uintptr_t)box + NURSERY_BOX_SIZE - NURSERY_STACK_SIZE;
 	arguments.stack_size = NURSERY_STACK_SIZE;
 	long pid = sys_clone3_call(&arguments, child_run_program, &box->plan);
 	answer(box, pid < 0 ? pid : 0);
 }
 
-static void bear(struct server *server, struct nursery_box *box)
+static void bear(struct server *server, struct nursery_box *box, bool now)
 {
 	struct sys_clone_arguments arguments =
 		arguments_for(box, CLONE_FS | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID);
@@ -150,7 +152,7 @@ static void bear(struct server *server, struct nursery_box *box)
 	long pid = sys_clone3(&arguments);
 
 	if (pid == 0)
-		parked_live(server, box);
+		parked_live(server, box, now);
 	answer(box, pid < 0 ? pid : 0);
 }
 
@@ -160,11 +162,14 @@ static void bear(struct server *server, struct nursery_box *box)
 static bool take_request(struct server *server, enum nursery_request request, unsigned *ret_box)
 {
 	const uint32_t wanted = server->index << NURSERY_REQUEST_BITS | request;
+	struct nursery_server *post = &server->nursery->servers[server->index];
 
 	for (unsigned i = 0; i < server->boxes; i++) {
 		uint32_t asked = wanted;
 		if (atomic_load_explicit(&server->nursery->asked[i], memory_order_relaxed) != wanted)
 			continue;
+		/* First: what is neither asked for any more nor served, nor answered, has been lost. */
+		atomic_store(&post->serves, i + 1);
 		if (!atomic_compare_exchange_strong(&server->nursery->asked[i], &asked, REQUEST_NONE))
 			continue;
 		*ret_box = i;
@@ -185,7 +190,8 @@ static bool serve_one(struct server *server)
 	if (now && box->task == TASK_PROGRAM)
 		bear_program(server, box);
 	else
-		bear(server, box);
+		bear(server, box, now);
+	atomic_store(&server->nursery->servers[server->index].serves, 0);
 	return true;
 }
 

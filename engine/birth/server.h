@@ -48,7 +48,7 @@ bool server_has_parent(const struct server *server);
 /* Waits until the word is not `expected`, or for some seconds. False: the parent has ended, although the signal that
  * tells of it has not come: it does not if the parent had given up its power over this process. */
 bool server_sleep(const struct server *server, _Atomic uint32_t *word, uint32_t expected, unsigned seconds);
-/* In a server's clone: waits for its task, and carries it out. */
-__attribute__((noreturn)) void parked_live(struct server *server, struct nursery_box *box);
+/* In a server's clone: waits for its task, unless it is there `now`, and carries it out. */
+__attribute__((noreturn)) void parked_live(struct server *server, struct nursery_box *box, bool now);
 
 #endif
