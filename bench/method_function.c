@@ -46,7 +46,7 @@ static void measure_library(int64_t *ret_times)
 		PIDRING_BIRTH_NONE, ret_times);
 }
 
-static void measure_server_birth(enum pidring_birth birth, int64_t *ret_times)
+static void measure_server_birth(enum pidring_birth birth, bool asynchronous, int64_t *ret_times)
 {
 	method_measure_library(
 		&(struct pidring_options){
@@ -55,18 +55,24 @@ static void measure_server_birth(enum pidring_birth birth, int64_t *ret_times)
 			.argument = moment_argument(),
 			.argument_length = moment_argument_length(),
 			.start_method = PIDRING_FORKSERVER,
+			.asynchronous = asynchronous,
 		},
 		birth, ret_times);
 }
 
 static void measure_server(int64_t *ret_times)
 {
-	measure_server_birth(PIDRING_BIRTH_FORKSERVER, ret_times);
+	measure_server_birth(PIDRING_BIRTH_FORKSERVER, false, ret_times);
 }
 
 static void measure_parked(int64_t *ret_times)
 {
-	measure_server_birth(PIDRING_BIRTH_PARKED, ret_times);
+	measure_server_birth(PIDRING_BIRTH_PARKED, false, ret_times);
+}
+
+static void measure_parked_asynchronous(int64_t *ret_times)
+{
+	measure_server_birth(PIDRING_BIRTH_PARKED, true, ret_times);
 }
 
 static void measure_python_fork(int64_t *ret_times)
@@ -88,6 +94,10 @@ static const struct bench_contender contenders[] = {
 	  .missing = library_servers_missing },
 	{ .name = "pidring-parked",
 	  .measure_all = measure_parked,
+	  .world = BENCH_PARKED,
+	  .missing = library_servers_missing },
+	{ .name = "pidring-parked-async",
+	  .measure_all = measure_parked_asynchronous,
 	  .world = BENCH_PARKED,
 	  .missing = library_servers_missing },
 	{ .name = "python-fork",
