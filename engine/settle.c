@@ -60,13 +60,21 @@ void start_leave_to_watch(struct pidring_process *process)
 	engine_watch(process, &process->birth_watch);
 }
 
+void start_read_report(struct pidring_process *process)
+{
+	if (process->box)
+		nursery_read_report(process->box, process->slot->plan);
+	else
+		birth_program_settle(process->slot);
+}
+
 /* Tells once how an asynchronous start went. */
 static void tell(struct pidring_process *process)
 {
 	struct birth_slot *slot = process->slot;
 
 	process->told = true;
-	birth_program_settle(slot);
+	start_read_report(process);
 	if (slot->plan->failed_error != 0) {
 		start_explain_child(process, &process->failure);
 		engine_push(process, EVENT_START_FAILED);

@@ -465,7 +465,7 @@ static int await_report(struct start *start)
 	struct birth_slot *slot = process->slot;
 
 	birth_program_wait(slot, process->pidfd);
-	birth_program_settle(slot);
+	start_read_report(process);
 	if (slot->plan->failed_error == 0)
 		return 0;
 	int r = start_explain_child(process, &start->failure);

@@ -41,6 +41,8 @@ int start_explain_child(struct pidring_process *process, struct pidring_failure 
 
 /* --- settle.c --- */
 
+/* What the child has told of its plan, once it is settled. */
+void start_read_report(struct pidring_process *process);
 /* With the lock held: gives back what a settled or failed start no longer needs. */
 void start_release(struct pidring_process *process);
 /* With the lock held: nobody waits for the child to take what it needs; the watch, or the end, will tell. */

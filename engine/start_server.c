@@ -86,7 +86,7 @@ static int pack_program(struct start *start)
 	plan->have_close_range = true;
 	/* What it would inherit is what the server ignores. */
 	plan->ignored = process->settings->keep_signals ? child_find_ignored() : 0;
-	return nursery_pack_program(process->box);
+	return nursery_pack_program(process->box, plan);
 }
 
 static int pack_function(struct start *start)
@@ -99,14 +99,21 @@ static int pack_function(struct start *start)
 		return explain(-ENOMEM, "no memory for what the child must be told");
 	process->slot->plan->shared_table = true;
 	process->slot->plan->have_close_range = true;
-	int r = nursery_pack_function(process->box, process->settings->target, message, length);
+	int r = nursery_pack_function(process->box, process->slot->plan, process->settings->target, message,
+	                              length);
 	message_free(message, length);
 	return r < 0 ? explain(r, "what the child must be told is too long: %zu bytes", length) : 0;
 }
 
 int start_pack(struct start *start)
 {
-	start->process->slot->plan->join_group = getpgrp();
+	const struct pidring_process *process = start->process;
+	struct child_plan *plan = process->slot->plan;
+
+	sys_signal_mask(NULL, &start->caller_mask);
+	plan->signal_mask =
+		!start_is_program(process) || process->settings->keep_signals ? start->caller_mask : 0;
+	plan->join_group = getpgrp();
 	return start_is_program(start->process) ? pack_program(start) : pack_function(start);
 }
 
@@ -123,9 +130,6 @@ int start_send(struct start *start)
 {
 	struct pidring_process *process = start->process;
 
-	sys_signal_mask(NULL, &start->caller_mask);
-	process->slot->plan->signal_mask =
-		!start_is_program(process) || process->settings->keep_signals ? start->caller_mask : 0;
 	family_enter();
 	int r = forkserver_send(process->forkserver, process->box);
 	start->asked = r > 0;

@@ -82,9 +82,12 @@ void forkserver_collect(struct forkserver *forkserver);
 struct nursery_box *forkserver_take(struct forkserver *forkserver, bool may_ask);
 /* How its start goes on. */
 struct birth_slot *forkserver_slot(struct forkserver *forkserver, struct nursery_box *box);
-/* Copies into the box what its plan points to. -E2BIG: it has no room. */
-int nursery_pack_program(struct nursery_box *box);
-int nursery_pack_function(struct nursery_box *box, int (*target)(void *), const void *message, size_t length);
+/* Copies the plan into the box, and what it points to. -E2BIG: it has no room. */
+int nursery_pack_program(struct nursery_box *box, const struct child_plan *plan);
+int nursery_pack_function(struct nursery_box *box, const struct child_plan *plan, int (*target)(void *),
+                          const void *message, size_t length);
+/* What the child has told of its plan. */
+void nursery_read_report(const struct nursery_box *box, struct child_plan *plan);
 /* Sends the child on its way (0), or asks a server for one (1: its answer is to be awaited). -EPIPE: there is none any more;
  * -EMFILE. */
 int forkserver_send(struct forkserver *forkserver, struct nursery_box *box);

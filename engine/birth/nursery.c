@@ -111,10 +111,16 @@ void nursery_wake(struct nursery_box *box, uint32_t go)
 	sys_futex_wake((const uint32_t *)&box->go);
 }
 
-int nursery_pack_program(struct nursery_box *box)
+void nursery_read_report(const struct nursery_box *box, struct child_plan *plan)
+{
+	plan->failed_step = box->plan.failed_step;
+	plan->failed_error = box->plan.failed_error;
+}
+
+int nursery_pack_program(struct nursery_box *box, const struct child_plan *given)
 {
 	struct packing packing = begin(box);
-	struct child_plan plan = box->plan;
+	struct child_plan plan = *given;
 	size_t count = 0;
 
 	plan.argv = pack_strings(&packing, plan.argv, &count);
@@ -127,10 +133,11 @@ int nursery_pack_program(struct nursery_box *box)
 	return finish(box, &packing, &plan);
 }
 
-int nursery_pack_function(struct nursery_box *box, int (*target)(void *), const void *message, size_t length)
+int nursery_pack_function(struct nursery_box *box, const struct child_plan *given, int (*target)(void *),
+                          const void *message, size_t length)
 {
 	struct packing packing = begin(box);
-	struct child_plan plan = box->plan;
+	struct child_plan plan = *given;
 
 	if (!pack(&packing, message, length) || !pack_plan(&packing, &plan))
 		return -E2BIG;

@@ -32,12 +32,12 @@ struct entry *pool_entry(const struct forkserver *forkserver, const struct nurse
 
 struct birth_slot *forkserver_slot(struct forkserver *forkserver, struct nursery_box *box)
 {
-	struct birth_slot *slot = &pool_entry(forkserver, box)->slot;
+	struct entry *entry = pool_entry(forkserver, box);
 
-	slot->word = &box->word;
-	slot->plan = &box->plan;
-	slot->report_descriptor = -1;
-	return slot;
+	entry->slot.word = &box->word;
+	entry->slot.plan = &entry->plan;
+	entry->slot.report_descriptor = -1;
+	return &entry->slot;
 }
 
 void pool_put(struct entry *entry, struct entry_list *list)

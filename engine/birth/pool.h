@@ -19,6 +19,7 @@ struct entry {
 	TAILQ_ENTRY(entry) link;
 	struct entry_list *list; /* NULL: a start has it */
 	struct birth_slot slot;  /* for the start */
+	struct child_plan plan;  /* of the slot: the box gets a copy */
 	bool asked;              /* and no answer taken yet */
 	enum nursery_request request;
 	unsigned server;

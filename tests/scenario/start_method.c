@@ -246,11 +246,19 @@ static struct {
 	_Atomic bool stale;
 } engines[MOST_ENGINES];
 
+/* An engine of another thread's may be closed while this one looks at it. */
+static bool is_main_thread(void)
+{
+	return gettid() == getpid();
+}
+
 int __wrap_pidring_open(struct pidring **ret_engine, const struct pidring_engine_options *given)
 {
 	struct pidring_engine_options options = { .size = sizeof(options) };
 	int result;
 
+	if (!is_main_thread())
+		return __real_pidring_open(ret_engine, given);
 	if (start_method() == BY_PARKED && (given == NULL || given->size == sizeof(*given))) {
 		if (given != NULL)
 			options = *given;
