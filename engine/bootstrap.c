@@ -252,6 +252,8 @@ void bootstrap_run(void *argument)
 	family_enter();
 	family_leave_streams(bootstrap->plan);
 	family_leave();
+	if (bootstrap->preload)
+		bootstrap->preload(bootstrap->preload_argument);
 	run(process, bootstrap->plan);
 }
 

@@ -11,7 +11,9 @@ struct bootstrap {
 	struct pidring_process *process;
 	struct pidring_process *parent; /* made before the clone, its sentinel too */
 	struct child_plan *plan;
-	struct low_descriptors *low; /* the start's */
+	struct low_descriptors *low;     /* the start's */
+	void (*preload)(void *argument); /* what a forkserver would have called; NULL: none */
+	void *preload_argument;
 };
 
 /* The child function of birth_function. `bootstrap` is a struct bootstrap. */

@@ -100,6 +100,20 @@ int engine_open_watch(struct pidring *engine)
 	return 0;
 }
 
+/* A pool is not to take all that the host has. */
+static int check_room(unsigned parked)
+{
+	struct rlimit limit;
+
+	if (parked == 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0 || parked <= limit.rlim_cur / 2)
+		return 0;
+	return explain(
+		-EMFILE,
+		"parked is %u, more than half of the soft limit of descriptors (%llu): each takes one; set "
+		"`descriptors`",
+		parked, (unsigned long long)limit.rlim_cur);
+}
+
 enum { DEFAULT_OUTPUT_MEMORY = 4 * 1024 * 1024 };
 
 static int set_up(struct pidring *engine, const struct pidring_engine_options *options)
@@ -122,6 +136,8 @@ static int set_up(struct pidring *engine, const struct pidring_engine_options *o
 	if (r == 0)
 		r = raise_limit(options->descriptors);
 	engine_set_forkserver_options(engine, options);
+	if (r == 0)
+		r = check_room(options->parked);
 	if (r == 0 && (options->forkserver || options->parked > 0))
 		r = engine_open_forkserver(engine);
 	return r;

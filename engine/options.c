@@ -182,7 +182,7 @@ static int check_argument(const struct pidring_options *options)
 		               options->argument_length, PIDRING_ARGUMENT_MAX);
 	if (options->start_method == PIDRING_FORKSERVER && options->argument && options->argument_length == 0)
 		return explain(-EINVAL, "argument is a pointer, which means nothing to a child of a "
-		                        "forkserver: set argument_length");
+		                        "forkserver, as argument_length is 0");
 	return 0;
 }
 
@@ -221,8 +221,8 @@ static int check_kind(const struct pidring_options *options)
 		return explain(-EINVAL, "%s is an option of function targets, but argv is set",
 		               options->libc_fork ? "libc_fork" : "close_descriptors");
 	if (!options->argv && options->asynchronous && options->start_method != PIDRING_FORKSERVER)
-		return explain(-EINVAL, "asynchronous is an option of programs, and of functions with "
-		                        "PIDRING_FORKSERVER, but argv is not set");
+		return explain(-EINVAL, "asynchronous is set for a function, but start_method is not "
+		                        "PIDRING_FORKSERVER");
 	for (size_t i = 0; !options->argv && i < sizeof programs_only / sizeof programs_only[0]; i++)
 		if (programs_only[i].set)
 			return explain(-EINVAL, "%s is an option of programs, but argv is not set",

@@ -262,6 +262,8 @@ static int prepare_copy(struct start *start)
 	int r;
 
 	family_collect_servers();
+	if (process->settings->start_method == PIDRING_FORKSERVER && process->engine)
+		start->instead = process->engine->forkserver_options.callbacks;
 	/* Made here because every first write to a page is a fault in the child. */
 	start->parent = process_new_special(PROCESS_PARENT, process->parent_name, process->parent_pid,
 	                                    start->paths.self_pidfd);
@@ -311,8 +313,9 @@ static void bear_program(struct start *start)
 
 static void bear_function(struct start *start)
 {
-	struct bootstrap bootstrap = { start->process, start->parent, &start->function_plan,
-		                       start->process->low };
+	struct bootstrap bootstrap = { start->process,         start->parent,
+		                       &start->function_plan,  start->process->low,
+		                       start->instead.preload, start->instead.preload_argument };
 	struct birth_function function = {
 		.libc_fork = start->process->settings->libc_fork,
 		.child = bootstrap_run,

@@ -13,11 +13,12 @@ struct start {
 	struct pidring_process *parent;  /* this process as a function's child will see it */
 	sys_signal_set caller_mask;
 	int result;
-	bool waits;        /* there is a second half */
-	bool reports;      /* the child tells whether it could begin */
-	bool asked;        /* of a server, whose answer is still to come */
-	bool server_lost;  /* the last one has died before it did what it was asked for */
-	unsigned attempts; /* that ended so */
+	bool waits;                          /* there is a second half */
+	bool reports;                        /* the child tells whether it could begin */
+	bool asked;                          /* of a server, whose answer is still to come */
+	struct forkserver_callbacks instead; /* of a server that could not be had */
+	bool server_lost;                    /* the last one has died before it did what it was asked for */
+	unsigned attempts;                   /* that ended so */
 	sys_signal_set reset;
 	struct pidring_failure failure;
 };

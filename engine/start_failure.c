@@ -27,6 +27,24 @@ static const char *const step_names[] = {
 	[PIDRING_STEP_FORKSERVER] = "forkserver",
 };
 
+static const char *const birth_names[] = {
+	[PIDRING_BIRTH_NONE] = "none",
+	[PIDRING_BIRTH_CLONE_VM] = "clone with shared memory",
+	[PIDRING_BIRTH_CLONE_VFORK] = "vfork",
+	[PIDRING_BIRTH_FORK_EXEC] = "fork and exec",
+	[PIDRING_BIRTH_CLONE] = "clone",
+	[PIDRING_BIRTH_FORK] = "fork",
+	[PIDRING_BIRTH_FORKSERVER] = "forkserver",
+	[PIDRING_BIRTH_PARKED] = "parked",
+};
+
+const char *pidring_birth_name(enum pidring_birth birth)
+{
+	size_t count = sizeof birth_names / sizeof birth_names[0];
+
+	return (size_t)birth < count ? birth_names[birth] : "unknown";
+}
+
 const char *pidring_step_name(enum pidring_step step)
 {
 	size_t count = sizeof step_names / sizeof step_names[0];

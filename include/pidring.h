@@ -166,18 +166,21 @@ struct pidring_engine_options {
 	 * they cost what it cost then, and it can only be made while there is one thread (see PIDRING_FORKSERVER).
 	 */
 	bool forkserver;
-	/* How many servers there may be: another one is made when all are busy with starts of other threads, or of one
+	/* How many servers there may be (this alone makes none): another one is made when all are busy with starts of other threads, or of one
 	 * pidring_start_many. 0: as many as this process has processors, at most 8. At most 64. */
 	unsigned servers;
 	/* So many children are cloned ahead and wait, asleep, for a start: it takes one if there is one, and never
 	 * waits for one. Implies `forkserver`. 0: none. At most 4,096. Each is a process of this user, takes a
-	 * descriptor here, and some 100 KiB of the kernel's memory. */
+	 * descriptor here (so there may be half as many as the soft limit), and some 100 KiB of the kernel's memory. They
+	 * come a moment after pidring_open, and are seen as "pidring-parked", the servers as "pidring-server"; there is one
+	 * more than asked for, which takes the place of a server that dies. */
 	unsigned parked;
 	/* When fewer than this are left, the servers clone up to `parked` again. 0: half of it. */
 	unsigned parked_low;
 	/* Called in the first server before it serves: what it makes (tables, loaded libraries, memory) is there in all
 	 * children. It shares this process's descriptors and working directory, runs with all signals blocked, and must not
-	 * start threads. Once, but again in a server that is made anew. */
+	 * start threads. Once, but again in a server that is made anew; and where functions are forked for want of a server,
+	 * in each of them. Descriptors that it opens are open here, not in functions. */
 	void (*preload)(void *argument);
 	void *preload_argument;
 };
@@ -196,7 +199,8 @@ struct pidring_engine_options {
  *   -ENOSYS   the kernel has no pidfds (before Linux 5.4), or io_uring was insisted on and is not there
  *             (or lacks what Linux 6.1 brought)
  *   -EPERM    io_uring was insisted on and is forbidden here
- *   -EMFILE   no descriptors left, or options->descriptors is above the hard limit
+ *   -EMFILE   no descriptors left, options->descriptors is above the hard limit, or options->parked above half of the
+ *             soft limit
  *   -ENFILE, -ENOMEM   the system's own limits
  */
 PIDRING_PUBLIC int pidring_open(struct pidring **ret_engine, const struct pidring_engine_options *options);
@@ -360,7 +364,7 @@ PIDRING_PUBLIC int pidring_statistics(struct pidring *engine, struct pidring_sta
 
 /*
  * Ends the engine's forkservers and parked children; the next start that needs a server makes one, as this process is
- * then (see PIDRING_FORKSERVER for what it knows). Children that were started are not touched. 0 also if there is
+ * then: as large as that, and not at all if it has threads (see PIDRING_FORKSERVER). Children that were started are not touched. 0 also if there is
  * none.
  */
 PIDRING_PUBLIC int pidring_restart_forkserver(struct pidring *engine);
@@ -419,16 +423,18 @@ struct pidring_descriptor {
  *
  * FORKSERVER, for functions: the child is a copy not of this process as it is, but as it was when the server was made,
  * so its cost does not grow with this process's memory, mappings, descriptors or threads. It is this process's own
- * child all the same. What it has from now: name, identity, auth key, daemon flag, exit grace, streams, descriptors,
+ * child all the same (rand() and the like give the same numbers in all of them; pointers in the argument mean something
+ * only if what they point to was there then). What it has from now: name, identity, auth key, daemon flag, exit grace, streams, descriptors,
  * working directory, umask, root, process group, the thread's signal mask, and the argument as bytes. What it has from
  * then: memory (so secrets that were wiped since, too), environment, signal handlers and hooks (or as the preload
  * function left them); and, programs as well, scheduling, affinity, resource limits but that of descriptors, namespaces,
  * control group. Above 2 a function has only what `descriptors` names. It sends no SIGCHLD at its end, and only
- * waitid(2) with __WALL finds it, which is pidring's business; so nobody else takes its exit code.
+ * waitid(2) with __WALL finds it, so the host's own waits do not take its exit code.
  *
  * A process that gives up power wants its children to have no more of it. When users, groups, capabilities,
  * no_new_privs, dumpability or session have changed since, or it has left the shared table, directory or root by
- * unshare(2), the server is made anew before the start. What the kernel does not tell at a bearable price must be told
+ * unshare(2), the server is made anew before the start, as large as this process is then (if there are threads by
+ * now there is none any more, and functions are forked: give up power before you open the engine). What the kernel does not tell at a bearable price must be told
  * by you: call pidring_restart_forkserver after adding a seccomp filter or Landlock rules, dropping from the bounding or
  * ambient set, or entering a namespace or control group.
  *
@@ -437,11 +443,14 @@ struct pidring_descriptor {
  *
  * A server can only be made while this process has one thread (libc's locks could be held by others), and not where a
  * sandbox forbids clone3 or this process's children are in a new PID namespace. Otherwise functions are started as by
- * FORK, with `close_descriptors`, and programs as by EXEC; pidring_features and pidring_process_birth say so. Servers
- * that were made go on serving whatever threads come later, and are replaced by one of their own children when they die.
+ * FORK, with `close_descriptors`, from memory as it is now, and programs as by EXEC; pidring_features and
+ * pidring_process_birth say so. Rely on neither: what a function needs goes into its argument, or is made by `preload`.
+ * Servers that were made go on serving when threads come later, and are replaced by one of their own children when they
+ * die.
  *
- * FORKSERVER, for programs: a parked child becomes the program, so an asynchronous start costs the caller a wake-up. If
- * it finds none parked it goes as by EXEC: it never waits for a server. (That of a function waits for its clone.)
+ * FORKSERVER, for programs: a parked child becomes the program, or else one that a server clones. An asynchronous start of
+ * a program that finds none parked goes as by EXEC: it never waits for a server. An asynchronous start of a function that
+ * finds none waits for the server's clone, and no longer.
  *
  * Servers share the descriptors, the working directory and the root of this process, as threads do: numbers come into
  * use at any time, setns(2) into a mount or user namespace fails with EINVAL. They end with this process, whichever way
@@ -500,7 +509,7 @@ struct pidring_options {
 
 	/* Program, and function with PIDRING_FORKSERVER: start returns as soon as the child exists; whether it could begin
 	 * is told by PIDRING_STARTED or PIDRING_START_FAILED. What is known before (a name that is not in PATH, a
-	 * limit) is still start's own error. */
+	 * limit, a function's directory, files of streams) is still start's own error. */
 	bool asynchronous;
 	/* Function: always libc's fork(), with its pthread_atfork handlers, also where clone3 would do. */
 	bool libc_fork;
@@ -671,6 +680,9 @@ PIDRING_PUBLIC int pidring_process_failure(struct pidring_process *process,
 
 /* The name of a step, such as "working directory". Static, never NULL. */
 PIDRING_PUBLIC const char *pidring_step_name(enum pidring_step step);
+
+/* The name of a birth, such as "parked". Static, never NULL. */
+PIDRING_PUBLIC const char *pidring_birth_name(enum pidring_birth birth);
 
 /* How the child came to be; PIDRING_BIRTH_NONE before start. */
 PIDRING_PUBLIC enum pidring_birth pidring_process_birth(struct pidring_process *process);
