@@ -75,14 +75,16 @@ static int fork_function(const struct birth_paths *paths, const struct birth_fun
 #endif
 #endif
 
+/* ThreadSanitizer's runtime has a thread of its own, of which libc does not know, and must see every fork. */
+#ifdef __SANITIZE_THREAD__
+static const bool may_clone = false;
+#else
+static const bool may_clone = true;
+#endif
+
 static bool is_single_threaded(void)
 {
-#ifdef __SANITIZE_THREAD__
-	/* Its runtime has a thread of its own, of which libc does not know, and must see every fork. */
-	return false;
-#else
-	return __libc_single_threaded;
-#endif
+	return may_clone && __libc_single_threaded;
 }
 
 /* libc never says so again once there was a second thread. The kernel counts those that are there: /proc/PID/task has a
@@ -93,7 +95,7 @@ bool birth_is_alone(void)
 
 	if (is_single_threaded())
 		return true;
-	if (stat("/proc/self/task", &status) < 0)
+	if (!may_clone || stat("/proc/self/task", &status) < 0)
 		return false;
 	return status.st_nlink == 2 + 1 + (keeper_is_there() ? 1U : 0U);
 }

@@ -51,6 +51,17 @@ static const char *pack_string(struct packing *packing, const char *string)
 	return memcpy(place, string, size);
 }
 
+/* After strings, so that the next piece may be anything. */
+static bool align(struct packing *packing)
+{
+	size_t gap = (size_t)(-(uintptr_t)packing->at % _Alignof(max_align_t));
+
+	if (gap > (size_t)(packing->end - packing->at))
+		return false;
+	packing->at += gap;
+	return true;
+}
+
 /* The pointers, and then the strings. */
 static char **pack_strings(struct packing *packing, char *const *strings, size_t *count)
 {
@@ -68,8 +79,7 @@ static char **pack_strings(struct packing *packing, char *const *strings, size_t
 	}
 	copy[length] = NULL;
 	*count += length;
-	/* The next piece is aligned again. */
-	return reserve(packing, (size_t)(-(uintptr_t)packing->at % _Alignof(max_align_t))) ? copy : NULL;
+	return align(packing) ? copy : NULL;
 }
 
 /* What both kinds of plan point to. */

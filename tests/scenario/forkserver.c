@@ -326,6 +326,8 @@ static int end_by(void *argument)
 
 	if (number >= 0)
 		return number;
+	/* A sanitizer has handlers of its own. */
+	signal(-number, SIG_DFL);
 	raise(-number);
 	return 1;
 }
