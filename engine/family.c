@@ -5,6 +5,7 @@
 #include "engine.h"
 #include "explain.h"
 #include "finalize.h"
+#include "sys/sys.h"
 #include "timekeeper.h"
 
 #include <errno.h>
@@ -47,26 +48,19 @@ static _Atomic int freshness_without_page;
 
 static const char out_of_memory[] = "pidring: no memory for the object of the main process\n";
 
-static void close_descriptor(int *descriptor)
-{
-	if (*descriptor >= 0)
-		close(*descriptor);
-	*descriptor = -1;
-}
-
 /* What a start had open at the moment of the fork that was not its own. */
 static void leave_start(struct pidring_process *process)
 {
-	close_descriptor(&process->authkey_memfd);
+	sys_close(&process->authkey_memfd);
 	stream_ends_close_child(&process->ends);
 	/* Its engine may be closed. */
 	if (process->low && !family_in_birth)
 		low_descriptors_close(process->low, -1);
 	if (process->slot && !process->box)
-		close_descriptor(&process->slot->report_descriptor);
-	close_descriptor(&process->newborn.pidfd);
+		sys_close(&process->slot->report_descriptor);
+	sys_close(&process->newborn.pidfd);
 	if (process->state == PROCESS_STARTING)
-		close_descriptor(&process->pidfd);
+		sys_close(&process->pidfd);
 }
 
 /* The starts of other threads, and those of the same call, are nobody's here. The one whose child this may be

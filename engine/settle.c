@@ -6,16 +6,10 @@
 #include "engine.h"
 #include "family.h"
 #include "start.h"
+#include "sys/sys.h"
 
 #include <stdlib.h>
 #include <unistd.h>
-
-static void close_descriptor(int *descriptor)
-{
-	if (*descriptor >= 0)
-		close(*descriptor);
-	*descriptor = -1;
-}
 
 static void give_slot_back(struct pidring_process *process)
 {
@@ -39,7 +33,7 @@ void start_release(struct pidring_process *process)
 	free(process->placements);
 	process->placements = NULL;
 	stream_ends_close_child(&process->ends);
-	close_descriptor(&process->authkey_memfd);
+	sys_close(&process->authkey_memfd);
 	launch_free(process->launch);
 	process->launch = NULL;
 	low_descriptors_unreference(process->low);

@@ -254,21 +254,14 @@ void forkserver_unreference(struct forkserver *forkserver)
 		release(forkserver);
 }
 
-static void close_descriptor(int *descriptor)
-{
-	if (*descriptor >= 0)
-		close(*descriptor);
-	*descriptor = -1;
-}
-
 /* The nursery is not there (MADV_DONTFORK). */
 void forkserver_forget(struct forkserver *forkserver)
 {
 	for (unsigned i = 0; i < forkserver->post_count; i++)
-		close_descriptor(&forkserver->posts[i].pidfd);
+		sys_close(&forkserver->posts[i].pidfd);
 	for (unsigned i = 0; i < forkserver->boxes; i++) {
-		close_descriptor(&forkserver->entries[i].pidfd);
-		close_descriptor(&forkserver->entries[i].reserved);
+		sys_close(&forkserver->entries[i].pidfd);
+		sys_close(&forkserver->entries[i].reserved);
 	}
 	forkserver->nursery = NULL;
 	release(forkserver);

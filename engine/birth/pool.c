@@ -52,13 +52,6 @@ static void take(struct entry *entry)
 	entry->list = NULL;
 }
 
-static void close_descriptor(int *descriptor)
-{
-	if (*descriptor >= 0)
-		close(*descriptor);
-	*descriptor = -1;
-}
-
 /* --- asking --- */
 
 void pool_ask(struct forkserver *forkserver, struct entry *entry, enum nursery_request request,
@@ -131,7 +124,7 @@ void pool_refill(struct forkserver *forkserver)
 
 static void drop(struct forkserver *forkserver, struct entry *entry)
 {
-	close_descriptor(&entry->reserved);
+	sys_close(&entry->reserved);
 	entry->pid = 0;
 	entry->pidfd = -1;
 	atomic_store(&forkserver->nursery->asked[entry - forkserver->entries], REQUEST_NONE);
@@ -160,7 +153,7 @@ static bool is_owned(struct nursery_box *box)
 /* The number was in shared memory: only what the kernel confirms is believed. */
 static int open_child(struct entry *entry, pid_t pid)
 {
-	close_descriptor(&entry->reserved);
+	sys_close(&entry->reserved);
 	int pidfd = pid > 0 ? sys_above_streams(sys_pidfd_open(pid)) : -EPROTO;
 	if (pidfd < 0)
 		return pidfd == -ESRCH ? -EPROTO : pidfd;
@@ -185,7 +178,7 @@ void pool_reap(int *pidfd)
 	while (r < 0 && errno == EINTR);
 	if (r > 0)
 		sys_await_pidfd(*pidfd);
-	close_descriptor(pidfd);
+	sys_close(pidfd);
 }
 
 /* There is no descriptor to hold it by. */

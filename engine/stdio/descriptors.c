@@ -2,6 +2,7 @@
 #include "stdio/descriptors.h"
 
 #include "explain.h"
+#include "sys/sys.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,13 +25,6 @@ static int copy_low(int descriptor)
 		return copy;
 	close(copy);
 	return -1;
-}
-
-static void close_one(int *descriptor)
-{
-	if (*descriptor >= 0)
-		close(*descriptor);
-	*descriptor = -1;
 }
 
 /* Whether there is one more stand-in. */
@@ -84,17 +78,17 @@ void low_descriptors_close_free(struct low_descriptors *low)
 {
 	for (unsigned i = 0; i < low->count; i++)
 		if (!(low->taken >> i & 1))
-			close_one(&low->number[i]);
+			sys_close(&low->number[i]);
 }
 
 void low_descriptors_close(struct low_descriptors *low, int kept)
 {
 	low->taken = 0;
 	low_descriptors_close_free(low);
-	close_one(&low->null);
+	sys_close(&low->null);
 	if (low->self == kept)
 		low->self = -1;
-	close_one(&low->self);
+	sys_close(&low->self);
 }
 
 void low_descriptors_forget(struct low_descriptors *low)

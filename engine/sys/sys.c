@@ -109,6 +109,13 @@ int sys_pidfd_exit_status(int pidfd, int *ret_wait_status)
 	return 0;
 }
 
+void sys_close(int *descriptor)
+{
+	if (*descriptor >= 0)
+		close(*descriptor);
+	*descriptor = -1;
+}
+
 int sys_close_range(unsigned first, unsigned last, unsigned flags)
 {
 	return (int)raw_call3(SYS_close_range, first, last, flags);

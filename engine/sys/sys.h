@@ -102,6 +102,8 @@ bool sys_writes_silently(void);
  * original is closed then. For what a system call returned: a negated errno stays one. */
 int sys_above_streams(int descriptor);
 
+/* Closes it, unless it is -1, which it is afterwards. */
+void sys_close(int *descriptor);
 int sys_close_range(unsigned first, unsigned last, unsigned flags);
 
 /* Waits until *word is not `expected`, or a wake-up, or the deadline of CLOCK_MONOTONIC nanoseconds
