@@ -510,7 +510,11 @@ static long stage_gate(struct child_plan *plan)
 		if (r == -ETIMEDOUT && parent_has_ended(plan))
 			return -ECANCELED;
 	}
-	return plan->gate && atomic_load(plan->gate) != CHILD_GATE_OPEN ? -ECANCELED : 0;
+	if (!plan->gate)
+		return 0;
+	bool passes =
+		atomic_load(plan->gate) == CHILD_GATE_OPEN && *plan->gate_owner == raw_call0(SYS_gettid);
+	return passes ? 0 : -ECANCELED;
 }
 
 static long stage_exec(struct child_plan *plan)

@@ -42,9 +42,10 @@ struct child_plan {
 	bool set_scheduling;              /* back to what a server had */
 	int policy;
 	struct sched_param scheduling;
-	pid_t join_group;           /* 0: stays in its creator's */
-	_Atomic uint32_t *gate;     /* the target waits while this is zero; NULL: it does not */
-	sys_signal_set ignored;     /* what is to be ignored although its creator does not */
+	pid_t join_group;                 /* 0: stays in its creator's */
+	_Atomic uint32_t *gate;           /* the target waits while this is zero; NULL: it does not */
+	const volatile pid_t *gate_owner; /* with it: who may pass */
+	sys_signal_set ignored;           /* what is to be ignored although its creator does not */
 	bool reset_signals;         /* dispositions to SIG_DFL; else only handlers, if the clone did not */
 	sys_signal_set reset;       /* those that may need it: all, or what the creator knows to be ignored */
 	bool handlers_cleared;      /* CLONE_CLEAR_SIGHAND did that */

@@ -125,6 +125,7 @@ static __attribute__((noreturn)) void become_function(const struct server *serve
 	memcpy(child.message, box->room, child.length);
 	server_complete_plan(server, &own_plan);
 	own_plan.gate = gated ? &box->go : NULL;
+	own_plan.gate_owner = &box->pid;
 	prctl(PR_SET_NAME, server->name, 0, 0, 0);
 	server->callbacks.live(&child);
 	_exit(EXIT_CANNOT_RUN);

@@ -117,6 +117,8 @@ static void answer(struct nursery_box *box, long error)
  */
 static struct sys_clone_arguments arguments_for(struct nursery_box *box, uint64_t flags)
 {
+	/* The page is there then: a fault of the kernel's store fails in a process that has been killed meanwhile. */
+	*(volatile pid_t *)&box->pid = 0;
 	return (struct sys_clone_arguments){
 		.flags = flags | CLONE_PARENT | CLONE_FILES | CLONE_PARENT_SETTID,
 		.parent_tid = (uint64_t)(uintptr_t)&box->pid,
@@ -137,6 +139,7 @@ static void bear_program(struct server *server, struct nursery_box *box)
 	server_complete_plan(server, &box->plan);
 	box->plan.ownership = nursery_ownership(box);
 	box->plan.gate = &box->go;
+	box->plan.gate_owner = &box->pid;
 	arguments.stack = (uint64_t)(uintptr_t)box + NURSERY_BOX_SIZE - NURSERY_STACK_SIZE;
 	arguments.stack_size = NURSERY_STACK_SIZE;
 	long pid = sys_clone3_call(&arguments, child_run_program, &box->plan);
