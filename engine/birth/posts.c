@@ -70,21 +70,30 @@ void posts_grow(struct forkserver *forkserver)
 
 /* --- when one has died --- */
 
-/* What a dead server had taken on: if the child is there it has only not been told; otherwise it is asked for again, of
- * whoever there is. */
+typedef void (*entry_visitor)(struct forkserver *forkserver, struct entry *entry);
+
+/* What these servers were asked for and have not answered. */
+static void visit_unanswered(struct forkserver *forkserver, uint64_t servers, entry_visitor visit)
+{
+	for (unsigned i = 0; servers && i < forkserver->boxes; i++) {
+		struct entry *entry = &forkserver->entries[i];
+
+		if (entry->asked && (servers >> entry->server & 1) &&
+		    !pool_is_answered(pool_box(forkserver, entry)))
+			visit(forkserver, entry);
+	}
+}
+
+/* What a dead server had taken on: if the child is there it has only not been told; otherwise it is asked for again.
+ * While nobody stands at the post: who comes there must not have begun on what is mended here. */
 static void mend_request(struct forkserver *forkserver, struct entry *entry)
 {
 	struct nursery_box *box = pool_box(forkserver, entry);
-	enum nursery_request request = entry->request;
+	unsigned index = (unsigned)(entry - forkserver->entries);
 
-	if (pool_is_answered(box))
-		return;
 	if (box->pid == 0) {
-		unsigned server = posts_least_busy(forkserver);
-
-		pool_no_longer_asked(forkserver, entry);
-		pool_ask(forkserver, entry, request, server);
-		posts_ring(forkserver, server);
+		atomic_store(&forkserver->nursery->asked[index],
+		             entry->server << NURSERY_REQUEST_BITS | entry->request);
 		return;
 	}
 	box->error = 0;
@@ -92,11 +101,15 @@ static void mend_request(struct forkserver *forkserver, struct entry *entry)
 		sys_futex_wake((const uint32_t *)&box->answer);
 }
 
-static void mend_requests(struct forkserver *forkserver, uint64_t dead)
+/* From a post that nobody stands at to one that is manned. */
+static void hand_over(struct forkserver *forkserver, struct entry *entry)
 {
-	for (unsigned i = 0; i < forkserver->boxes; i++)
-		if (forkserver->entries[i].asked && (dead >> forkserver->entries[i].server & 1))
-			mend_request(forkserver, &forkserver->entries[i]);
+	enum nursery_request request = entry->request;
+	unsigned server = posts_least_busy(forkserver);
+
+	pool_no_longer_asked(forkserver, entry);
+	pool_ask(forkserver, entry, request, server);
+	posts_ring(forkserver, server);
 }
 
 /* Those that have died since the last look: they must be gone altogether before others get what they were asked for. */
@@ -115,15 +128,20 @@ static uint64_t bury(struct forkserver *forkserver)
 	return dead;
 }
 
-/* How many servers there are, after those that can be replaced are. */
-static unsigned man_posts(struct forkserver *forkserver)
+/* Those that nobody stands at, after those that can be manned are. */
+static uint64_t man_posts(struct forkserver *forkserver)
 {
-	unsigned manned = 0;
+	uint64_t vacant = 0;
 
 	for (unsigned i = 0; i < forkserver->post_count; i++)
-		if (forkserver->posts[i].pidfd >= 0 || man_post(forkserver, i))
-			manned++;
-	return manned;
+		if (forkserver->posts[i].pidfd < 0 && !man_post(forkserver, i))
+			vacant |= (uint64_t)1 << i;
+	return vacant;
+}
+
+static bool has_server(const struct forkserver *forkserver)
+{
+	return forkserver->posts[posts_least_busy(forkserver)].pidfd >= 0;
 }
 
 int forkserver_look_after(struct forkserver *forkserver)
@@ -131,17 +149,18 @@ int forkserver_look_after(struct forkserver *forkserver)
 	if (forkserver->ended)
 		return -EPIPE;
 	uint64_t dead = bury(forkserver);
+	visit_unanswered(forkserver, dead, mend_request);
 	/* Children that they have left behind are perhaps the only ones that can take their place. */
 	if (dead)
 		forkserver_collect(forkserver);
-	if (man_posts(forkserver) == 0) {
+	uint64_t vacant = man_posts(forkserver);
+	if (!has_server(forkserver)) {
 		posts_end(forkserver);
 		return -EPIPE;
 	}
-	if (dead) {
-		mend_requests(forkserver, dead);
+	visit_unanswered(forkserver, vacant, hand_over);
+	if (dead)
 		pool_refill(forkserver);
-	}
 	return 0;
 }
 
