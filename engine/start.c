@@ -100,21 +100,23 @@ int process_death_signal(const struct pidring_process *process)
 
 /* --- preparation --- */
 
-void start_plan(struct child_plan *plan, const struct pidring_process *process, int self_pidfd)
+static void plan_place(struct child_plan *plan, const struct pidring_process *process, int self_pidfd)
 {
 	const struct settings *settings = process->settings;
 
-	plan->new_session = settings->new_session || settings_terminal(settings) >= 0;
-	plan->new_group = settings->new_group;
-	plan->set_umask = settings->set_umask;
-	plan->umask = settings->umask;
-	plan->working_directory = settings->working_directory;
-	plan->death_signal = process_death_signal(process);
-	plan->parent_pid = process->parent_pid;
-	plan->parent_pidfd = self_pidfd;
-	plan->report_descriptor = plan->kept_descriptor = -1;
-	plan->failed_step = 0;
-	plan->failed_error = 0;
+	/* All of it: a slot's was another start's before. */
+	*plan = (struct child_plan){
+		.new_session = settings->new_session || settings_terminal(settings) >= 0,
+		.new_group = settings->new_group,
+		.set_umask = settings->set_umask,
+		.umask = settings->umask,
+		.working_directory = settings->working_directory,
+		.death_signal = process_death_signal(process),
+		.parent_pid = process->parent_pid,
+		.parent_pidfd = self_pidfd,
+		.report_descriptor = -1,
+		.kept_descriptor = -1,
+	};
 }
 
 /* With the lock held: the key may be changed by another thread. */
@@ -160,7 +162,7 @@ static int prepare_slot(struct start *start)
 	if (!process->slot)
 		return explain(-ENOMEM, "no memory for a stack to start '%s' on", settings->program);
 	struct birth_slot *slot = process->slot;
-	start_plan(slot->plan, process, start->paths.self_pidfd);
+	plan_place(slot->plan, process, start->paths.self_pidfd);
 	slot->plan->reset_signals = !settings->keep_signals;
 	slot->plan->reset = start->reset;
 	slot->plan->keep_descriptors = settings->keep_descriptors;
@@ -221,7 +223,7 @@ static int prepare_program(struct start *start)
 	return r < 0 ? fail_to_place(start, r) : 0;
 }
 
-/* A function's child has no way to report, so what could fail there is looked at here. */
+/* A function's fork has no way to report, so what could fail there is looked at here. */
 static int check_working_directory(struct start *start)
 {
 	const char *directory = start->process->settings->working_directory;
@@ -247,8 +249,7 @@ static int prepare_served(struct start *start)
 	struct pidring_process *process = start->process;
 	struct child_plan *plan = process->slot->plan;
 
-	start_plan(plan, process, -1);
-	plan->keep_descriptors = plan->set_descriptor_limit = false;
+	plan_place(plan, process, -1);
 	int r = descriptors_place(plan, process->settings, &process->ends, -1, process->low, &process->taken);
 	process->placements = plan->placements;
 	return r < 0 ? r : start_pack(start);
@@ -267,7 +268,7 @@ static int prepare_copy(struct start *start)
 	/* Made here because every first write to a page is a fault in the child. */
 	start->parent = process_new_special(PROCESS_PARENT, process->parent_name, process->parent_pid,
 	                                    start->paths.self_pidfd);
-	start_plan(plan, process, start->paths.self_pidfd);
+	plan_place(plan, process, start->paths.self_pidfd);
 	plan->keep_descriptors = !process->settings->close_descriptors;
 	plan->have_close_range = start->paths.close_range;
 	if (!start->parent)

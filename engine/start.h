@@ -32,8 +32,6 @@ int start_finish(struct start *start);
 /* Keeps the sentence that explain() has, which is the thread's. Returns the error. */
 int start_fail(struct pidring_failure *ret_failure, enum pidring_step step, int error);
 bool start_is_program(const struct pidring_process *process);
-/* What of the plan comes from the settings alone. */
-void start_plan(struct child_plan *plan, const struct pidring_process *process, int self_pidfd);
 
 /* --- start_failure.c --- */
 

@@ -82,8 +82,6 @@ static int pack_program(struct start *start)
 	struct pidring_process *process = start->process;
 	struct child_plan *plan = process->slot->plan;
 
-	plan->shared_table = true;
-	plan->have_close_range = true;
 	/* What it would inherit is what the server ignores. */
 	plan->ignored = process->settings->keep_signals ? child_find_ignored() : 0;
 	return nursery_pack_program(process->box, plan);
@@ -97,8 +95,6 @@ static int pack_function(struct start *start)
 
 	if (!message)
 		return explain(-ENOMEM, "no memory for what the child must be told");
-	process->slot->plan->shared_table = true;
-	process->slot->plan->have_close_range = true;
 	int r = nursery_pack_function(process->box, process->slot->plan, process->settings->target, message,
 	                              length);
 	message_free(message, length);
@@ -114,6 +110,8 @@ int start_pack(struct start *start)
 	plan->signal_mask =
 		!start_is_program(process) || process->settings->keep_signals ? start->caller_mask : 0;
 	plan->join_group = getpgrp();
+	plan->shared_table = true;
+	plan->have_close_range = true;
 	return start_is_program(start->process) ? pack_program(start) : pack_function(start);
 }
 

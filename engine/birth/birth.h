@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
 #include <sys/types.h>
@@ -53,7 +54,7 @@ void birth_slot_give_back(struct birth_slot_list *pool, struct birth_slot *slot)
 void birth_slots_release(struct birth_slot_list *pool);
 
 /*
- * Creates the child of slot->plan-> All signals are blocked by the caller. Returns 0, or a negated errno (then
+ * Creates the child of slot->plan. All signals are blocked by the caller. Returns 0, or a negated errno (then
  * nothing was created).
  */
 int birth_program(const struct birth_paths *paths, struct birth_slot *slot, struct newborn *ret_newborn);
@@ -85,6 +86,17 @@ int birth_fork(void (*child)(void *argument), void *argument, int parent_pidfd, 
 /* In a fork that the library did not make: the lock may have been held by a thread that stayed behind. */
 void birth_fork_forget(void);
 
+/* What a bare clone3 needs to be a fork of libc's: CLONE_CHILD_SETTID and CLONE_CHILD_CLEARTID at thread_id, and in the child
+ * the robust list. */
+struct birth_repairs {
+	int *thread_id;
+	void *robust_list;
+	size_t robust_list_length;
+};
+
+int birth_find_repairs(struct birth_repairs *ret_repairs);
+/* In the child. */
+void birth_repair(const struct birth_repairs *repairs);
 /* Whether nobody else can hold a lock of libc's: there is no other thread, but perhaps the keeper, which holds none while
  * it waits. */
 bool birth_is_alone(void);

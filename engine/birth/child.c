@@ -54,26 +54,15 @@ static bool may_be_caught(int signal_number)
 	return signal_number != SIGKILL && signal_number != SIGSTOP;
 }
 
-static sys_signal_set find_signals(bool only_ignored)
-{
-	struct kernel_signal_action action = { 0 };
-	sys_signal_set found = 0;
-
-	for (int signal_number = 1; signal_number <= SYS_SIGNALS; signal_number++)
-		if (get_action(signal_number, &action) == 0 &&
-		    (only_ignored ? action.handler == SIG_IGN : action.handler != SIG_DFL))
-			found |= (sys_signal_set)1 << (signal_number - 1);
-	return found;
-}
-
 sys_signal_set child_find_ignored(void)
 {
-	return find_signals(true);
-}
+	struct kernel_signal_action action = { 0 };
+	sys_signal_set ignored = 0;
 
-sys_signal_set child_find_handled(void)
-{
-	return find_signals(false);
+	for (int signal_number = 1; signal_number <= SYS_SIGNALS; signal_number++)
+		if (get_action(signal_number, &action) == 0 && action.handler == SIG_IGN)
+			ignored |= (sys_signal_set)1 << (signal_number - 1);
+	return ignored;
 }
 
 /* The creator's handlers must be gone before the mask is: they would run here, on the creator's memory. */

@@ -103,8 +103,6 @@ __attribute__((noreturn)) void child_fail(struct child_plan *plan, enum pidring_
 
 /* The signals that this process ignores. */
 sys_signal_set child_find_ignored(void);
-/* And those that are not SIG_DFL. */
-sys_signal_set child_find_handled(void);
 
 /* Whether the child will place something at this number. */
 bool child_is_target(const struct child_plan *plan, long descriptor);

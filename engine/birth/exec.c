@@ -10,12 +10,13 @@
  */
 #include "birth/birth.h"
 
+#include "clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <time.h>
 #include <unistd.h>
 
 static char *stack_bottom(struct birth_slot *slot)
@@ -156,11 +157,8 @@ void birth_program_wait(struct birth_slot *slot, int pidfd)
 		return;
 	}
 	while (!birth_program_is_settled(slot)) {
-		struct timespec now;
 		uint32_t word = atomic_load_explicit(slot->word, memory_order_acquire);
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		int64_t deadline = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec + LOOK_EVERY;
-		int r = sys_futex_wait((const uint32_t *)slot->word, word, deadline);
+		int r = sys_futex_wait((const uint32_t *)slot->word, word, clock_now() + LOOK_EVERY);
 		if (r == -ETIMEDOUT && child_has_ended(pidfd))
 			return;
 	}

@@ -16,14 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-struct repairs {
-	int *thread_id;
-	void *robust_list;
-	size_t robust_list_length;
-};
-
 /* PR_GET_TID_ADDRESS needs CONFIG_CHECKPOINT_RESTORE: without it libc's fork() it is. */
-static int find_repairs(struct repairs *ret_repairs)
+int birth_find_repairs(struct birth_repairs *ret_repairs)
 {
 	int r = sys_thread_id_address(&ret_repairs->thread_id);
 
@@ -32,7 +26,12 @@ static int find_repairs(struct repairs *ret_repairs)
 	return sys_get_robust_list(&ret_repairs->robust_list, &ret_repairs->robust_list_length);
 }
 
-static int clone_function(const struct birth_function *function, const struct repairs *repairs,
+void birth_repair(const struct birth_repairs *repairs)
+{
+	sys_set_robust_list(repairs->robust_list, repairs->robust_list_length);
+}
+
+static int clone_function(const struct birth_function *function, const struct birth_repairs *repairs,
                           struct newborn *ret_newborn)
 {
 	int pidfd = -1;
@@ -47,7 +46,7 @@ static int clone_function(const struct birth_function *function, const struct re
 	if (pid < 0)
 		return (int)pid;
 	if (pid == 0) {
-		sys_set_robust_list(repairs->robust_list, repairs->robust_list_length);
+		birth_repair(repairs);
 		function->child(function->argument);
 		_exit(126);
 	}
@@ -102,17 +101,17 @@ bool birth_is_alone(void)
 
 bool birth_function_clones(const struct birth_paths *paths)
 {
-	struct repairs repairs;
+	struct birth_repairs repairs;
 
-	return paths->clone3 && is_single_threaded() && find_repairs(&repairs) == 0;
+	return paths->clone3 && is_single_threaded() && birth_find_repairs(&repairs) == 0;
 }
 
 int birth_function(const struct birth_paths *paths, const struct birth_function *function,
                    struct newborn *ret_newborn)
 {
-	struct repairs repairs;
-	bool clones =
-		!function->libc_fork && paths->clone3 && is_single_threaded() && find_repairs(&repairs) == 0;
+	struct birth_repairs repairs;
+	bool clones = !function->libc_fork && paths->clone3 && is_single_threaded() &&
+	              birth_find_repairs(&repairs) == 0;
 
 	return clones ? clone_function(function, &repairs, ret_newborn)
 	              : fork_function(paths, function, ret_newborn);

@@ -16,7 +16,7 @@ static unsigned count_living(const struct forkserver *forkserver)
 	unsigned count = 0;
 
 	TAILQ_FOREACH(entry, &forkserver->parked, link)
-	if (!sys_word_is_settled((const uint32_t *)&pool_box(forkserver, entry)->word))
+	if (!pool_is_settled(pool_box(forkserver, entry)))
 		count++;
 	return count;
 }
@@ -55,7 +55,7 @@ static bool still_shares(const struct forkserver *forkserver)
 	return post->pidfd < 0 || shares(forkserver) == forkserver->shares || child_has_ended(post->pidfd);
 }
 
-/* A server opens pidfds, and so has to have the application's limit. */
+/* The descriptors that are passed under high numbers were placed by the application's limit. */
 static void keep_limit(struct forkserver *forkserver)
 {
 	struct rlimit now, *then = &forkserver->limit;
@@ -131,16 +131,14 @@ static int clone_first(struct forkserver *forkserver)
 {
 	struct server *server = &forkserver->first;
 	int pidfd = -1;
-	int r = sys_thread_id_address(&server->thread_id);
+	int r = birth_find_repairs(&server->repairs);
 
-	if (r == 0)
-		r = sys_get_robust_list(&server->robust_list, &server->robust_list_length);
 	if (r < 0)
 		return r;
 	struct sys_clone_arguments arguments = {
 		.flags = CLONE_FILES | CLONE_FS | CLONE_PIDFD | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID,
 		.pidfd = (uint64_t)(uintptr_t)&pidfd,
-		.child_tid = (uint64_t)(uintptr_t)server->thread_id,
+		.child_tid = (uint64_t)(uintptr_t)server->repairs.thread_id,
 		/* No signal at its end, nor at that of its children, which have the same: what the host waits for
 		 * by wait() is not a server. */
 		.exit_signal = 0,

@@ -2,10 +2,10 @@
 /*
  * Start method `forkserver`, from the application's side: a nursery, the servers on it, and their parked children.
  *
- * The first server is a clone of the application that shares its table of descriptors and its working directory: what
- * the server opens, above all the pidfds of what it clones, is open in the application at once, and a child that
- * leaves the table takes along what the application has open at that moment. All further servers, and the one that
- * takes the place of a dead one, are parked children with another task: one is always kept for that.
+ * The first server is a clone of the application that shares its table of descriptors and its working directory, as do
+ * its children while they wait: one that leaves the table takes along what the application has open at that moment. All
+ * further servers, and the one that takes the place of a dead one, are parked children with another task: one is always
+ * kept for that.
  *
  * All functions are called with the family's lock held, but for those that say so.
  */

@@ -115,6 +115,13 @@ static struct packing begin(struct nursery_box *box)
 	return (struct packing){ box->room, box->room + NURSERY_ROOM - 1 };
 }
 
+void nursery_answer(struct nursery_box *box, int error)
+{
+	box->error = error;
+	if (atomic_exchange(&box->answer, ANSWER_GIVEN) == ANSWER_AWAITED)
+		sys_futex_wake((const uint32_t *)&box->answer);
+}
+
 void nursery_wake(struct nursery_box *box, uint32_t go)
 {
 	atomic_store(&box->go, go);

@@ -15,7 +15,7 @@
  *           (child.h)
  *
  * Each side believes nothing that the other could have spoilt: the server and the child keep in private memory what
- * they know from before the clone, and check the rest against it; the application looks at pidfds before it takes them.
+ * they know from before the clone, and check the rest against it; the application has the kernel confirm that a number is its child's.
  */
 #ifndef PIDRING_BIRTH_NURSERY_H
 #define PIDRING_BIRTH_NURSERY_H
@@ -45,6 +45,11 @@ enum nursery_request {
 
 enum { NURSERY_REQUEST_BITS = 2 };
 
+static inline uint32_t nursery_asked(unsigned server, enum nursery_request request)
+{
+	return server << NURSERY_REQUEST_BITS | request;
+}
+
 enum nursery_answer {
 	ANSWER_NONE = 0,
 	ANSWER_AWAITED = 1, /* none yet, and somebody sleeps on it */
@@ -68,13 +73,11 @@ struct nursery_box {
 	int error; /* of the clone; 0, or a negated errno */
 
 	enum nursery_task task;
-	unsigned server;        /* SERVER: which one it becomes */
-	pid_t group;            /* the application's process group */
-	sys_signal_set ignored; /* PROGRAM: what it is to ignore */
-	size_t string_count;    /* PROGRAM: of argv and envp together, without their ends */
-	int (*target)(void *);  /* FUNCTION: to be known to the server */
-	size_t message_length;  /* FUNCTION: at `room` */
-	size_t length;          /* of what is used of `room` */
+	unsigned server;       /* SERVER: which one it becomes */
+	size_t string_count;   /* PROGRAM: of argv and envp together, without their ends */
+	int (*target)(void *); /* FUNCTION: to be known to the server */
+	size_t message_length; /* FUNCTION: at `room` */
+	size_t length;         /* of what is used of `room` */
 	_Alignas(16) unsigned char room[];
 };
 
@@ -111,6 +114,8 @@ static inline struct child_ownership nursery_ownership(struct nursery_box *box)
 	return (struct child_ownership){ &box->word, &box->robust };
 }
 
+/* The request has come to this, and whoever sleeps on the answer wakes up. */
+void nursery_answer(struct nursery_box *box, int error);
 /* The child wakes up. */
 void nursery_wake(struct nursery_box *box, uint32_t go);
 /* Whether what is in the box can be used without harm. */

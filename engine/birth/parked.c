@@ -28,7 +28,7 @@ static struct child_plan own_plan;
 /* The box is the application's again. */
 static void settle(void)
 {
-	sys_set_robust_list(own_server->robust_list, own_server->robust_list_length);
+	birth_repair(&own_server->repairs);
 	nursery_settle(own_box);
 }
 

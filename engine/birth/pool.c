@@ -8,6 +8,8 @@
  */
 #include "birth/pool.h"
 
+#include "clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -15,7 +17,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 struct nursery_box *pool_box(const struct forkserver *forkserver, const struct entry *entry)
@@ -54,11 +55,20 @@ static void take(struct entry *entry)
 
 /* --- asking --- */
 
+static unsigned index_of(const struct forkserver *forkserver, const struct entry *entry)
+{
+	return (unsigned)(entry - forkserver->entries);
+}
+
+void pool_post(struct forkserver *forkserver, const struct entry *entry)
+{
+	atomic_store(&forkserver->nursery->asked[index_of(forkserver, entry)],
+	             nursery_asked(entry->server, entry->request));
+}
+
 void pool_ask(struct forkserver *forkserver, struct entry *entry, enum nursery_request request,
               unsigned server)
 {
-	unsigned index = (unsigned)(entry - forkserver->entries);
-
 	entry->asked = true;
 	entry->limit_changes = forkserver->limit_changes;
 	entry->request = request;
@@ -66,7 +76,7 @@ void pool_ask(struct forkserver *forkserver, struct entry *entry, enum nursery_r
 	forkserver->posts[server].outstanding++;
 	if (request == REQUEST_NOW)
 		forkserver->posts[server].starts++;
-	atomic_store(&forkserver->nursery->asked[index], server << NURSERY_REQUEST_BITS | request);
+	pool_post(forkserver, entry);
 }
 
 static void ask_anew(struct forkserver *forkserver, struct entry *entry, enum nursery_request request,
@@ -127,7 +137,7 @@ static void drop(struct forkserver *forkserver, struct entry *entry)
 	sys_close(&entry->reserved);
 	entry->pid = 0;
 	entry->pidfd = -1;
-	atomic_store(&forkserver->nursery->asked[entry - forkserver->entries], REQUEST_NONE);
+	atomic_store(&forkserver->nursery->asked[index_of(forkserver, entry)], REQUEST_NONE);
 	pool_put(entry, &forkserver->free);
 }
 
@@ -139,8 +149,7 @@ bool pool_is_answered(struct nursery_box *box)
 	return answer != ANSWER_NONE && answer != ANSWER_AWAITED;
 }
 
-/* The child has left the box; one that waits, because somebody has killed it. */
-static bool is_settled(struct nursery_box *box)
+bool pool_is_settled(struct nursery_box *box)
 {
 	return sys_word_is_settled((const uint32_t *)&box->word);
 }
@@ -213,7 +222,7 @@ static bool take_to_park(struct forkserver *forkserver, struct entry *entry)
 	struct nursery_box *box = pool_box(forkserver, entry);
 	pid_t pid = box->pid;
 
-	if (box->error == 0 && !is_owned(box) && !is_settled(box))
+	if (box->error == 0 && !is_owned(box) && !pool_is_settled(box))
 		return false;
 	int r = box->error == 0 ? open_child(entry, pid) : box->error;
 	if (r == -EMFILE || r == -ENFILE || r == -ENOMEM)
@@ -231,7 +240,7 @@ static bool take_to_park(struct forkserver *forkserver, struct entry *entry)
 		return true;
 	}
 	/* Now that there is a pidfd it is known to be of the one that owns the box, if that lives. */
-	if (is_settled(box)) {
+	if (pool_is_settled(box)) {
 		discard(forkserver, entry);
 		return true;
 	}
@@ -261,7 +270,7 @@ static void collect_leaving(struct forkserver *forkserver)
 
 	for (entry = TAILQ_FIRST(&forkserver->leaving); entry; entry = next) {
 		next = TAILQ_NEXT(entry, link);
-		if (!is_settled(pool_box(forkserver, entry)))
+		if (!pool_is_settled(pool_box(forkserver, entry)))
 			continue;
 		take(entry);
 		drop(forkserver, entry);
@@ -285,7 +294,7 @@ struct entry *pool_take_living(struct forkserver *forkserver)
 	while ((entry = TAILQ_FIRST(&forkserver->parked))) {
 		take(entry);
 		forkserver->parked_count--;
-		if (!is_settled(pool_box(forkserver, entry)))
+		if (!pool_is_settled(pool_box(forkserver, entry)))
 			return entry;
 		discard(forkserver, entry);
 	}
@@ -355,15 +364,13 @@ bool forkserver_await(struct nursery_box *box)
 {
 	enum { SOME_TIME = 50 * 1000 * 1000 };
 	uint32_t none = ANSWER_NONE;
-	struct timespec now;
 
 	if (pool_is_answered(box))
 		return true;
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	int64_t deadline = clock_now() + SOME_TIME;
 	atomic_compare_exchange_strong(&box->answer, &none, ANSWER_AWAITED);
 	while (!pool_is_answered(box))
-		if (sys_futex_wait((const uint32_t *)&box->answer, ANSWER_AWAITED,
-		                   (int64_t)now.tv_sec * 1000000000 + now.tv_nsec + SOME_TIME) == -ETIMEDOUT)
+		if (sys_futex_wait((const uint32_t *)&box->answer, ANSWER_AWAITED, deadline) == -ETIMEDOUT)
 			break;
 	return pool_is_answered(box);
 }
@@ -372,14 +379,14 @@ void forkserver_ask_again(struct forkserver *forkserver, struct nursery_box *box
 {
 	struct entry *entry = pool_entry(forkserver, box);
 	struct nursery *nursery = forkserver->nursery;
-	unsigned index = (unsigned)(entry - forkserver->entries);
-	uint32_t wanted = entry->server << NURSERY_REQUEST_BITS | entry->request;
+	unsigned index = index_of(forkserver, entry);
+	uint32_t wanted = nursery_asked(entry->server, entry->request);
 
 	if (!entry->asked || forkserver->ended || atomic_load(&nursery->asked[index]) == wanted ||
 	    atomic_load(&nursery->servers[entry->server].serves) == index + 1 || pool_is_answered(box) ||
 	    box->pid != 0)
 		return;
-	atomic_store(&nursery->asked[index], wanted);
+	pool_post(forkserver, entry);
 	posts_ring(forkserver, entry->server);
 }
 

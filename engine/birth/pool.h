@@ -74,11 +74,15 @@ void pool_put(struct entry *entry, struct entry_list *list);
 void pool_refill(struct forkserver *forkserver);
 /* A parked child that lives, any of them. NULL: there is none. */
 struct entry *pool_take_living(struct forkserver *forkserver);
+/* Where its server finds it, without the bell. */
+void pool_post(struct forkserver *forkserver, const struct entry *entry);
 /* Of this server, without the bell; what is in the box stays. */
 void pool_ask(struct forkserver *forkserver, struct entry *entry, enum nursery_request request,
               unsigned server);
 void pool_no_longer_asked(struct forkserver *forkserver, struct entry *entry);
 bool pool_is_answered(struct nursery_box *box);
+/* The child has left the box; one that waits, because somebody has killed it. */
+bool pool_is_settled(struct nursery_box *box);
 /* Ends and reaps all that wait. */
 void pool_end(struct forkserver *forkserver);
 /* A process that has ended, or is about to; closes its pidfd. */

@@ -89,16 +89,11 @@ static void visit_unanswered(struct forkserver *forkserver, uint64_t servers, en
 static void mend_request(struct forkserver *forkserver, struct entry *entry)
 {
 	struct nursery_box *box = pool_box(forkserver, entry);
-	unsigned index = (unsigned)(entry - forkserver->entries);
 
-	if (box->pid == 0) {
-		atomic_store(&forkserver->nursery->asked[index],
-		             entry->server << NURSERY_REQUEST_BITS | entry->request);
-		return;
-	}
-	box->error = 0;
-	if (atomic_exchange(&box->answer, ANSWER_GIVEN) == ANSWER_AWAITED)
-		sys_futex_wake((const uint32_t *)&box->answer);
+	if (box->pid == 0)
+		pool_post(forkserver, entry);
+	else
+		nursery_answer(box, 0);
 }
 
 /* From a post that nobody stands at to one that is manned. */

@@ -12,13 +12,14 @@
  */
 #include "birth/server.h"
 
+#include "clock.h"
+
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdio_ext.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <time.h>
 #include <unistd.h>
 
 /* For the handler, which has no argument. */
@@ -104,13 +105,6 @@ void server_complete_plan(const struct server *server, struct child_plan *plan)
 
 /* --- one clone --- */
 
-static void answer(struct nursery_box *box, long error)
-{
-	box->error = (int)error;
-	if (atomic_exchange(&box->answer, ANSWER_GIVEN) == ANSWER_AWAITED)
-		sys_futex_wake((const uint32_t *)&box->answer);
-}
-
 /*
  * The kernel stores the pid before anything else can happen, a death of the server included: a pid in the box is
  * a child.
@@ -133,7 +127,7 @@ static void bear_program(struct server *server, struct nursery_box *box)
 	struct sys_clone_arguments arguments = arguments_for(box, CLONE_VM | CLONE_CLEAR_SIGHAND);
 
 	if (!nursery_has_program(box)) {
-		answer(box, -EPROTO);
+		nursery_answer(box, -EPROTO);
 		return;
 	}
 	server_complete_plan(server, &box->plan);
@@ -143,7 +137,7 @@ static void bear_program(struct server *server, struct nursery_box *box)
 	arguments.stack = (uint64_t)(uintptr_t)box + NURSERY_BOX_SIZE - NURSERY_STACK_SIZE;
 	arguments.stack_size = NURSERY_STACK_SIZE;
 	long pid = sys_clone3_call(&arguments, child_run_program, &box->plan);
-	answer(box, pid < 0 ? pid : 0);
+	nursery_answer(box, pid < 0 ? (int)pid : 0);
 }
 
 static void bear(struct server *server, struct nursery_box *box, bool now)
@@ -151,12 +145,12 @@ static void bear(struct server *server, struct nursery_box *box, bool now)
 	struct sys_clone_arguments arguments =
 		arguments_for(box, CLONE_FS | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID);
 
-	arguments.child_tid = (uint64_t)(uintptr_t)server->thread_id;
+	arguments.child_tid = (uint64_t)(uintptr_t)server->repairs.thread_id;
 	long pid = sys_clone3(&arguments);
 
 	if (pid == 0)
 		parked_live(server, box, now);
-	answer(box, pid < 0 ? pid : 0);
+	nursery_answer(box, pid < 0 ? (int)pid : 0);
 }
 
 /* --- serving --- */
@@ -164,7 +158,7 @@ static void bear(struct server *server, struct nursery_box *box, bool now)
 /* The first box that this server is asked about in this way. */
 static bool take_request(struct server *server, enum nursery_request request, unsigned *ret_box)
 {
-	const uint32_t wanted = server->index << NURSERY_REQUEST_BITS | request;
+	const uint32_t wanted = nursery_asked(server->index, request);
 	struct nursery_server *post = &server->nursery->servers[server->index];
 
 	for (unsigned i = 0; i < server->boxes; i++) {
@@ -198,17 +192,10 @@ static bool serve_one(struct server *server)
 	return true;
 }
 
-static int64_t in_seconds(unsigned seconds)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return ((int64_t)now.tv_sec + seconds) * 1000000000 + now.tv_nsec;
-}
-
 bool server_sleep(const struct server *server, _Atomic uint32_t *word, uint32_t expected, unsigned seconds)
 {
-	return sys_futex_wait((const uint32_t *)word, expected, in_seconds(seconds)) != -ETIMEDOUT ||
+	return sys_futex_wait((const uint32_t *)word, expected, clock_now() + seconds * CLOCK_SECOND) !=
+	               -ETIMEDOUT ||
 	       server_has_parent(server);
 }
 
@@ -256,7 +243,7 @@ static void preload(const struct server *server)
 
 void server_begin(struct server *server)
 {
-	sys_set_robust_list(server->robust_list, server->robust_list_length);
+	birth_repair(&server->repairs);
 	prctl(PR_GET_NAME, server->name, 0, 0, 0);
 	setpgid(0, 0);
 	server->callbacks.forget();

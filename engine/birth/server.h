@@ -25,10 +25,7 @@ struct server {
 	struct known_functions known;
 	struct forkserver_callbacks callbacks;
 
-	/* How its children are made a fork of libc's (birth/fork.c). */
-	int *thread_id;
-	void *robust_list;
-	size_t robust_list_length;
+	struct birth_repairs repairs; /* of its children */
 
 	/* What its children get back when they begin. */
 	struct server_action actions[SYS_SIGNALS];

@@ -69,23 +69,28 @@ void sys_await_pidfd(int pidfd)
 		;
 }
 
+/* Looks at a child without reaping it. */
+static int peek(int kind, int id, siginfo_t *ret_information)
+{
+	return (int)raw_call5(SYS_waitid, kind, id, (long)ret_information,
+	                      WEXITED | WNOHANG | WNOWAIT | __WALL, 0);
+}
+
 bool sys_is_child(int pidfd)
 {
-	return raw_call5(SYS_waitid, P_PIDFD, pidfd, 0, WEXITED | WNOHANG | WNOWAIT | __WALL, 0) == 0;
+	return peek(P_PIDFD, pidfd, NULL) == 0;
 }
 
 bool sys_is_child_number(pid_t pid)
 {
-	return raw_call5(SYS_waitid, P_PID, pid, 0, WEXITED | WNOHANG | WNOWAIT | __WALL, 0) == 0;
+	return peek(P_PID, pid, NULL) == 0;
 }
 
 bool sys_has_ended(pid_t pid)
 {
 	siginfo_t information = { .si_pid = 0 };
-	long r = raw_call5(SYS_waitid, P_PID, pid, (long)&information, WEXITED | WNOHANG | WNOWAIT | __WALL,
-	                   0);
 
-	return r < 0 || information.si_pid != 0;
+	return peek(P_PID, pid, &information) < 0 || information.si_pid != 0;
 }
 
 int sys_share_files(pid_t a, pid_t b)
