@@ -25,6 +25,20 @@ static const char *const step_names[] = {
 	[PIDRING_STEP_INTERPRETER] = "interpreter",
 	[PIDRING_STEP_TERMINAL] = "terminal",
 	[PIDRING_STEP_FORKSERVER] = "forkserver",
+	[PIDRING_STEP_CGROUP] = "control group",
+	[PIDRING_STEP_NAMESPACE] = "namespace",
+	[PIDRING_STEP_ID_MAP] = "id map",
+	[PIDRING_STEP_SETTING] = "setting",
+	[PIDRING_STEP_MOUNT] = "mount",
+	[PIDRING_STEP_ROOT] = "root",
+	[PIDRING_STEP_HOST_NAME] = "host name",
+	[PIDRING_STEP_GROUPS] = "groups",
+	[PIDRING_STEP_USER] = "user",
+	[PIDRING_STEP_CAPABILITIES] = "capabilities",
+	[PIDRING_STEP_SECURE_BITS] = "secure bits",
+	[PIDRING_STEP_NO_NEW_PRIVILEGES] = "no new privileges",
+	[PIDRING_STEP_SECCOMP] = "seccomp",
+	[PIDRING_STEP_FOREGROUND] = "foreground",
 };
 
 static const char *const birth_names[] = {

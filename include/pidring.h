@@ -7,7 +7,8 @@
  *   1. conventions          5. stopping and asking      9. the family
  *   2. the engine           6. input and output        10. the exit function, finalizers, hooks
  *   3. options              7. the end of a process    11. ending a child from any depth
- *   4. starting, joining    8. names and attributes    12. odds and ends
+ *   4. starting, joining    8. names and attributes    12. confinement
+ *  13. control groups      14. trees and orphans       15. odds and ends
  *
  * A first program:
  *
@@ -108,6 +109,8 @@ extern "C" {
 
 struct pidring;
 struct pidring_process;
+struct pidring_cgroup;
+struct pidring_confinement;
 
 /* The sentence that goes with the last failure in this thread; "" if there was none. The text is the
  * thread's own buffer: copy it to keep it. */
@@ -183,6 +186,13 @@ struct pidring_engine_options {
 	 * in each of them. Descriptors that it opens are open here, not in functions. */
 	void (*preload)(void *argument);
 	void *preload_argument;
+
+	/* Orphans: this process becomes the subreaper of its descendants (prctl(PR_SET_CHILD_SUBREAPER); an init is one
+	 * anyway), the engine reaps every child of this process that pidring did not start and tells it as
+	 * PIDRING_ORPHAN_ENDED. So nothing else here may start children and wait for them. It learns of them by SIGCHLD,
+	 * through a signalfd: the signal must be blocked in every thread (pidring_open refuses if it is not in the
+	 * caller's) and not be ignored. One engine of a process at a time. Undone by pidring_close, but for an init. */
+	bool subreaper;
 };
 
 /*
@@ -193,8 +203,10 @@ struct pidring_engine_options {
  *
  *   -EINVAL   ret_engine is NULL; options->size (see Conventions) or options->backend is wrong;
  *             options->output_memory is less than 128 KiB or more than 1 GiB; options->servers, ->parked or
- *             ->parked_low is too large; preload_argument without preload; PIDRING_BACKEND is neither "uring" nor
+ *             ->parked_low is too large; preload_argument without preload; options->subreaper, but SIGCHLD is not
+ *             blocked in this thread, or ignored; PIDRING_BACKEND is neither "uring" nor
  *             "epoll", or PIDRING_CLONE neither "vfork" nor "fork"
+ *   -EBUSY    options->subreaper, and another engine of this process is that already
  *   -EPIPE    the forkserver has ended in its preload function
  *   -ENOSYS   the kernel has no pidfds (before Linux 5.4), or io_uring was insisted on and is not there
  *             (or lacks what Linux 6.1 brought)
@@ -254,6 +266,15 @@ enum pidring_event_type {
 	 * nobody is left in the group (a member counts until somebody has reaped it), else the last signal that was
 	 * sent. */
 	PIDRING_GROUP_STOPPED = 11,
+	/* The same after a stop of the whole tree (`stop_tree`, pidring_process_kill_tree): told once for each, after the
+	 * process's end. `code` is 0 if nobody is left of it, else the last signal that was sent. */
+	PIDRING_TREE_STOPPED = 12,
+	/* With `subreaper`: a process has ended, and was reaped, that was left to this one. `pid` and `code` (as of
+	 * EXITED); `process` is NULL. */
+	PIDRING_ORPHAN_ENDED = 13,
+	/* Everything in a control group that had somebody in it has ended: `cgroup`; `process` is NULL, `user_data` the
+	 * group's. */
+	PIDRING_CGROUP_EMPTY = 14,
 };
 
 struct pidring_event {
@@ -270,6 +291,8 @@ struct pidring_event {
 	size_t length;                   /* OUTPUT, INPUT_CLOSED */
 	struct pidring_process *process; /* the object, still the caller's to close and free */
 	void *user_data;                 /* the process's user data */
+	pid_t pid;                       /* ORPHAN_ENDED */
+	struct pidring_cgroup *cgroup;   /* CGROUP_EMPTY */
 };
 
 /*
@@ -541,6 +564,9 @@ struct pidring_options {
 	/* Program: keep the signal mask and the ignored signals of the starting thread; the default is an
 	 * empty mask and every disposition SIG_DFL. */
 	bool keep_signals;
+	/* Program: its signal mask, and the signals that it ignores (all others get SIG_DFL), whatever those of the
+	 * starting thread are. NULL: as keep_signals says. */
+	const sigset_t *signal_mask, *ignored_signals;
 	/* Program: the number under which the child finds its auth key, as a sealed memfd to be read with
 	 * pidring_receive_authkey; 3 to 255. 0: the program does not get the key. */
 	int authkey_descriptor;
@@ -549,7 +575,11 @@ struct pidring_options {
 
 	bool new_session; /* setsid(2): a new session and a new group */
 	bool new_group;   /* setpgid(0, 0): a new process group */
-	bool set_umask;   /* with `umask` */
+	/* With new_group: the group becomes the foreground group of the controlling terminal, if one of its standard
+	 * streams is that; with new_session: its stdin becomes its controlling terminal, if it is a terminal that no other
+	 * session has. Otherwise nothing happens. Programs only. */
+	bool foreground;
+	bool set_umask; /* with `umask` */
 	mode_t umask;
 	/* The signal that the kernel sends to the child when this *process* ends in any way (which thread
 	 * started it does not matter, with one exception: it also comes when the main thread, having started
@@ -557,6 +587,12 @@ struct pidring_options {
 	 * PIDRING_NONE: none. The kernel forgets it when the child runs a set-user-ID program or changes its
 	 * credentials. */
 	int death_signal;
+
+	/* With less power, and in a place of its own: section 12. NULL: as this process. */
+	const struct pidring_confinement *confinement;
+	/* The control group that it is created in; it must not be freed before the start is known to have worked or
+	 * failed. NULL: that of this process. */
+	struct pidring_cgroup *cgroup;
 
 	/* --- what is told of it, and its end --- */
 
@@ -576,6 +612,8 @@ struct pidring_options {
 	 * new_group, new_session or a terminal. The process's last event comes when that is over
 	 * (PIDRING_GROUP_STOPPED); to free it earlier is to leave those that are left alone. */
 	bool stop_group;
+	/* The same for its whole tree, as of pidring_process_signal_tree; the end is told by PIDRING_TREE_STOPPED. */
+	bool stop_tree;
 	/* PIDRING_STOPPED and PIDRING_CONTINUED are told. */
 	bool report_stops;
 	/* Program: PIDRING_STARTED is told also if the start was not asynchronous. */
@@ -658,9 +696,23 @@ enum pidring_step {
 	PIDRING_STEP_STREAM = 11,           /* opening or placing a stream or a passed descriptor */
 	PIDRING_STEP_SIGNALS = 12,          /* dispositions or mask */
 	PIDRING_STEP_EXEC = 13,             /* execve */
-	PIDRING_STEP_INTERPRETER = 14, /* execve: the file is there, its interpreter (#! or ELF) is not */
-	PIDRING_STEP_TERMINAL = 15,    /* taking the controlling terminal */
-	PIDRING_STEP_FORKSERVER = 16,  /* the server does not know the target, or cannot be made */
+	PIDRING_STEP_INTERPRETER = 14,  /* execve: the file is there, its interpreter (#! or ELF) is not */
+	PIDRING_STEP_TERMINAL = 15,     /* taking the controlling terminal */
+	PIDRING_STEP_FORKSERVER = 16,   /* the server does not know the target, or cannot be made */
+	PIDRING_STEP_CGROUP = 17,       /* entering the control group */
+	PIDRING_STEP_NAMESPACE = 18,    /* making or joining namespaces */
+	PIDRING_STEP_ID_MAP = 19,       /* writing uid_map, gid_map or setgroups of a user namespace */
+	PIDRING_STEP_SETTING = 20,      /* a limit, priority, … */
+	PIDRING_STEP_MOUNT = 21,        /* a mount */
+	PIDRING_STEP_ROOT = 22,         /* pivot_root, chroot, or making the root read-only */
+	PIDRING_STEP_HOST_NAME = 23,    /* sethostname */
+	PIDRING_STEP_GROUPS = 24,       /* setgroups */
+	PIDRING_STEP_USER = 25,         /* setresgid, setresuid */
+	PIDRING_STEP_CAPABILITIES = 26, /* bounding, permitted, inheritable or ambient set */
+	PIDRING_STEP_SECURE_BITS = 27,  /* prctl(PR_SET_SECUREBITS) */
+	PIDRING_STEP_NO_NEW_PRIVILEGES = 28,
+	PIDRING_STEP_SECCOMP = 29,
+	PIDRING_STEP_FOREGROUND = 30, /* taking the terminal's foreground */
 };
 
 struct pidring_failure {
@@ -778,6 +830,7 @@ struct pidring_stop_options {
 	const struct pidring_stop_step *steps;
 	size_t step_count; /* 0: as the options of the process say */
 	bool group;        /* as `stop_group`; also on if that is */
+	bool tree;         /* as `stop_tree`; also on if that is, and goes before `group` */
 };
 
 /*
@@ -1192,7 +1245,277 @@ PIDRING_PUBLIC PIDRING_NORETURN void pidring_exit_message(const char *text);
 PIDRING_PUBLIC PIDRING_NORETURN void pidring_fail(const char *text);
 
 /*
- * 12. For __attribute__((cleanup))
+ * 12. Confinement
+ * ===============
+ *
+ * What a process may do less than this one, and the place where it lives. All of it is checked, looked up and copied by
+ * pidring_process_new and made by the child itself, or by the kernel in the clone, before the target begins; the step
+ * that fails is told as for every other (of functions, too), and nothing remains of the child then. For programs and
+ * functions, with every start method but PIDRING_FORKSERVER: such a start goes as by EXEC or FORK. In this order:
+ *
+ *   control group, new namespaces (in the clone), joined namespaces, time offsets; streams and descriptors; limits and
+ *   scheduling; mounts, root, host name, working directory; bounding set, groups, user, capabilities, secure bits,
+ *   no_new_privileges; death signal; seccomp.
+ *
+ * So whatever the child opens by name before its target (mounts, the working directory) it opens as it was created, and
+ * files of streams are opened by the caller. A name of a program without a slash is looked for in PATH by the child, where
+ * it then is (the step is PIDRING_STEP_EXEC).
+ */
+
+/* Namespaces, to be or-ed. */
+enum pidring_namespace {
+	PIDRING_NAMESPACE_USER = 1 << 0,
+	PIDRING_NAMESPACE_MOUNT = 1 << 1, /* its mounts are private: none goes in or out */
+	PIDRING_NAMESPACE_PID = 1 << 2,   /* the child is its init: when it ends, so does everything in it */
+	PIDRING_NAMESPACE_NETWORK = 1 << 3,
+	PIDRING_NAMESPACE_UTS = 1 << 4,
+	PIDRING_NAMESPACE_IPC = 1 << 5,
+	PIDRING_NAMESPACE_CGROUP = 1 << 6,
+	PIDRING_NAMESPACE_TIME = 1 << 7, /* programs only */
+};
+
+/* One namespace, or several of one process, that exist. */
+struct pidring_join {
+	/* A namespace (/proc/PID/ns/…), or a pidfd of the process whose namespaces are meant. Must stay open until the
+	 * start is known to have worked or failed. */
+	int descriptor;
+	unsigned namespaces; /* of a pidfd: which; 0: the descriptor is a namespace */
+};
+
+/* `count` ids from `inside` on are, seen from here, those from `outside` on. */
+struct pidring_id_map {
+	uint32_t inside, outside, count;
+};
+
+/* A mount that the child sees. */
+struct pidring_mount {
+	/* Where, in the child's root; absolute. It is looked for after the root has been changed, so links cannot lead out
+	 * of that. */
+	const char *target;
+	/* A bind mount: a file or directory here (absolute). With `type`: what the file system calls its source, or NULL. */
+	const char *source;
+	/* A new file system: "tmpfs", "proc", …; NULL: a bind mount. */
+	const char *type;
+	const char *data; /* of a new file system: "size=1m,mode=0755"; NULL: none */
+	bool recursive;   /* of a bind mount: with the mounts below it */
+	bool read_only, no_set_user_id, no_devices, no_exec;
+	bool make_target; /* the last component of the target is made if it is not there: a directory (or for a file, a
+	                     file) */
+};
+
+/* A limit, priority and the like. */
+enum pidring_setting_kind {
+	PIDRING_SETTING_LIMIT =
+		1, /* `number` is RLIMIT_…, `value` the soft and `maximum` the hard one (RLIM_INFINITY:
+	                                  * none) */
+	PIDRING_SETTING_NICE = 2,      /* `number`: -20 to 19 */
+	PIDRING_SETTING_SCHEDULER = 3, /* `number` is SCHED_…, `value` the priority of a real-time class */
+	PIDRING_SETTING_AFFINITY = 4,  /* `mask`, `mask_length` bytes, as sched_setaffinity(2) has it */
+	PIDRING_SETTING_IO_PRIORITY =
+		5, /* `number` is the class: 1 real-time, 2 best effort, 3 idle; `value` the level, 0 to
+	                                  * 7 */
+	PIDRING_SETTING_OOM_SCORE = 6,   /* `number` goes to /proc/self/oom_score_adj: -1000 to 1000 */
+	PIDRING_SETTING_TIMER_SLACK = 7, /* `value` in nanoseconds, at least 1 */
+};
+
+struct pidring_setting {
+	enum pidring_setting_kind kind;
+	int number;
+	uint64_t value, maximum;
+	const void *mask;
+	size_t mask_length;
+	/* NULL: it is required, and the start fails with PIDRING_STEP_SETTING. Otherwise the child goes on without it, and
+	 * 0 or the negated errno is stored here before start returns or PIDRING_STARTED is told. */
+	int *report;
+};
+
+/* A value of a secure-bits option means what prctl(PR_SET_SECUREBITS) says: SECBIT_… of <linux/securebits.h>. */
+struct sock_fprog;
+
+struct pidring_confinement {
+	size_t size; /* sizeof(struct pidring_confinement) */
+
+	/* --- namespaces --- */
+
+	unsigned namespaces; /* new ones: PIDRING_NAMESPACE_… */
+	const struct pidring_join *joins;
+	size_t join_count;
+	/* Of a new user namespace. None: the effective user and group of this process become `inside` 0 there (setgroups(2) is
+	 * forbidden then). Maps other than of one's own single id need CAP_SETUID and CAP_SETGID here. */
+	const struct pidring_id_map *user_map, *group_map;
+	size_t user_map_count, group_map_count;
+	const char *host_name;                      /* needs PIDRING_NAMESPACE_UTS */
+	int64_t monotonic_offset, boot_time_offset; /* nanoseconds; need PIDRING_NAMESPACE_TIME */
+
+	/* --- files --- */
+
+	/* The directory that becomes its root: by pivot_root(2) with PIDRING_NAMESPACE_MOUNT, else by chroot(2). Its working
+	 * directory is / unless `working_directory` says otherwise, which counts from there. */
+	const char *root;
+	bool read_only_root; /* the mount that is its root; needs PIDRING_NAMESPACE_MOUNT */
+	/* In this order; need PIDRING_NAMESPACE_MOUNT. */
+	const struct pidring_mount *mounts;
+	size_t mount_count;
+	/* A proc of its own at /proc (nosuid, nodev, noexec): needs PIDRING_NAMESPACE_MOUNT and _PID. */
+	bool private_proc;
+
+	/* --- limits and scheduling --- */
+
+	const struct pidring_setting *settings;
+	size_t setting_count;
+
+	/* --- power --- */
+
+	/* A user by name or number, from /etc/passwd (that of `root`, if there is one): its user id, group id and
+	 * supplementary groups (of /etc/group), as far as they are not set below. A number that is not there has only itself: then set
+	 * `group`. */
+	const char *user_name;
+	bool set_user; /* with `user`: real, effective and saved */
+	uid_t user;
+	bool set_group;
+	gid_t group;
+	bool set_groups; /* the supplementary groups; none if group_count is 0 */
+	const gid_t *groups;
+	size_t group_count;
+
+	/* Capabilities by name, "cap_net_bind_service,cap_chown" (any case; "all"). Keep: these and no others are permitted,
+	 * effective, and stay so if the user changes and over the exec (inheritable, ambient, bounding); "" keeps none. Drop:
+	 * these are taken from all sets. One of the two. */
+	const char *keep_capabilities, *drop_capabilities;
+	/* Inheritable, ambient and bounding as cap_iab_from_text(3) has it: "^cap_net_raw,!cap_sys_admin"; alone, not with keep
+	 * or drop. */
+	const char *capabilities;
+	bool set_secure_bits;
+	unsigned secure_bits;
+	bool no_new_privileges;
+
+	/* A BPF program, installed last: before the execve(2) of a program, which it must allow; before the target of a
+	 * function, of which it must allow what the library needs: close, write, futex, exit_group, rt_sigprocmask. Needs
+	 * no_new_privileges, or CAP_SYS_ADMIN there. Copied. */
+	const struct sock_fprog *seccomp;
+	unsigned seccomp_flags; /* SECCOMP_FILTER_FLAG_… */
+};
+
+/*
+ * Errors of pidring_process_new that come from here: -EINVAL (impossible values and combinations, unknown capabilities,
+ * settings, namespaces), -ENOENT (no such user; no such root), -E2BIG (more than 340 id maps, 65,536 groups, 1,024 mounts,
+ * joins or settings, or 4,096 instructions), -EOPNOTSUPP (a time namespace for a function), -ENOMEM. Of start:
+ * -EOPNOTSUPP, PIDRING_STEP_NAMESPACE: a function of a process with threads can have no new namespaces, as only a fork of
+ * libc's gives it a memory that it can use; others as the system calls give them, with the step.
+ */
+
+/*
+ * 13. Control groups
+ * ==================
+ *
+ * A control group of version 2 (cgroups(7)): processes are created in it, live and can be ended in it together. A new
+ * one is a directory below this process's own group, or below `parent`; it is removed when it is freed. Its limits are
+ * files, and there are only those of the controllers that are enabled there.
+ */
+
+/* One file of a control group, such as "memory.max", and what is written to it. */
+struct pidring_cgroup_file {
+	const char *name, *value;
+};
+
+struct pidring_cgroup_options {
+	size_t size; /* sizeof(struct pidring_cgroup_options) */
+	const char *
+		parent; /* a path below the mount of the hierarchy, "/" or "/machines"; NULL: where this process is */
+	const char *name;                        /* of the directory; NULL: one is made up */
+	const struct pidring_cgroup_file *files; /* written in this order */
+	size_t file_count;
+	void *user_data; /* comes back in events */
+};
+
+/*
+ * Makes a control group and stores it in *ret_cgroup; the caller ends it with pidring_cgroup_free, before the engine is
+ * closed. `engine` tells when it is empty; `options` may be NULL. Takes two descriptors.
+ *
+ *   -EINVAL      ret_cgroup or engine is NULL; options->size; a name with a slash or that begins with a dot, a parent
+ *                without a slash at its beginning or with ".." in it; a file's name
+ *   -ENOSYS      no hierarchy of version 2 is mounted
+ *   -EOPNOTSUPP  a file belongs to a controller that is not enabled there
+ *   -EEXIST      the name is taken
+ *   -EACCES, -EPERM, -EROFS, -ENOENT, -EMFILE, -ENOMEM, and what writing a file gives (-EINVAL, -ERANGE: the value)
+ */
+PIDRING_PUBLIC int pidring_cgroup_new(struct pidring_cgroup **ret_cgroup, struct pidring *engine,
+                                      const struct pidring_cgroup_options *options);
+
+/* Its path below the mount, as in /proc/PID/cgroup. The group's memory. NULL for NULL. */
+PIDRING_PUBLIC const char *pidring_cgroup_path(struct pidring_cgroup *cgroup);
+/* Writes a file of it. Errors as pidring_cgroup_new. */
+PIDRING_PUBLIC int pidring_cgroup_write(struct pidring_cgroup *cgroup, const char *name, const char *value);
+/* Reads a file of it, as snprintf does (section 8): the length, of which at most size - 1 bytes and a NUL were stored. -EOPNOTSUPP,
+ * -EINVAL as pidring_cgroup_new. */
+PIDRING_PUBLIC ssize_t pidring_cgroup_read(struct pidring_cgroup *cgroup, const char *name, char *buffer,
+                                           size_t size);
+/* 1: somebody is in it or below it; 0: nobody (a zombie does not count). */
+PIDRING_PUBLIC int pidring_cgroup_is_populated(struct pidring_cgroup *cgroup);
+/* Stores up to `capacity` pids of those in it (not below) and returns how many there are. */
+PIDRING_PUBLIC int pidring_cgroup_processes(struct pidring_cgroup *cgroup, pid_t *ret_pids, size_t capacity);
+/*
+ * Ends everything in it with SIGKILL, at once and whoever forks meanwhile (cgroup.kill, Linux 5.14; without it, by
+ * freezing the group and killing until nobody new is found). Afterwards nothing can be started in it: some kernels go on to
+ * kill whatever is created in it, so that is refused everywhere (-ESTALE from pidring_process_start).
+ */
+PIDRING_PUBLIC int pidring_cgroup_kill(struct pidring_cgroup *cgroup);
+/* Sends a signal to each process in it or below it, until a pass finds nobody new. Returns how many got it. -EINVAL. */
+PIDRING_PUBLIC int pidring_cgroup_signal(struct pidring_cgroup *cgroup, int signal_number);
+/* Stops all in it from running, or lets them go on; returns when the kernel has been told. -EOPNOTSUPP: before Linux 5.2. */
+PIDRING_PUBLIC int pidring_cgroup_freeze(struct pidring_cgroup *cgroup, bool freeze);
+/*
+ * Removes the group and releases it; NULL is allowed.
+ *
+ *   -EBUSY   somebody is in it, or a group below it; nothing was done
+ */
+PIDRING_PUBLIC int pidring_cgroup_free(struct pidring_cgroup *cgroup);
+
+/*
+ * 14. Trees and orphans
+ * =====================
+ *
+ * The tree of a process is itself and everything that came of it. Three means find it: its control group, if it was
+ * started in one (all that is in the group); its PID namespace, if it has made one; else a walk along the parents of all
+ * processes, together with its process group if it leads one, until a pass finds nobody new. The first two are airtight: nobody can leave.
+ * A walk misses who has lost its parents before (unless it is in the group) and a daemon that left both. With
+ * `subreaper` whoever it missed becomes this process's child and ends in PIDRING_ORPHAN_ENDED.
+ */
+enum pidring_tree_means {
+	PIDRING_TREE_CGROUP = 1,
+	PIDRING_TREE_NAMESPACE = 2,
+	PIDRING_TREE_WALK = 3,
+};
+
+/*
+ * Sends a signal to every process of the tree, also when the process itself has ended. Returns how many got it, and in
+ * *ret_means (which may be NULL) how they were found. With a PID namespace only SIGKILL is sent by means of it; other signals
+ * go to those whom a walk finds.
+ *
+ *   -EBADF    closed
+ *   -ESRCH    not started; nobody is left
+ *   -EPERM    not allowed to signal any of them
+ *   -ECHILD   another process constructed it
+ *   -EINVAL   no such signal
+ *   -EIO, -ENOENT   no /proc to walk in
+ */
+PIDRING_PUBLIC int pidring_process_signal_tree(struct pidring_process *process, int signal_number,
+                                               enum pidring_tree_means *ret_means);
+/* Ends the whole tree by SIGKILL at once; PIDRING_TREE_STOPPED tells when nobody is left. A stop that is under way is
+ * replaced. Errors as pidring_process_signal_tree, but 0 if nobody is left; -ESHUTDOWN: its engine was closed. */
+PIDRING_PUBLIC int pidring_process_kill_tree(struct pidring_process *process,
+                                             enum pidring_tree_means *ret_means);
+
+/* Sends a signal to every descendant of this process (forkservers and parked children excepted), until a pass finds nobody
+ * new. Returns how many got it. As PID 1 of a namespace: to everybody else in it. -EINVAL: no such signal. -EIO, -ENOENT:
+ * no /proc. */
+PIDRING_PUBLIC int pidring_signal_descendants(int signal_number);
+/* 1: this process has children that have not been reaped, whoever started them (forkservers and parked children
+ * excepted); 0: none, and so, for a subreaper or init, no descendant at all. */
+PIDRING_PUBLIC int pidring_has_children(void);
+
+/*
+ * 15. For __attribute__((cleanup))
  * ================================
  */
 
@@ -1204,6 +1527,11 @@ static inline void pidring_closep(struct pidring **engine)
 static inline void pidring_process_freep(struct pidring_process **process)
 {
 	pidring_process_free(*process);
+}
+
+static inline void pidring_cgroup_freep(struct pidring_cgroup **cgroup)
+{
+	(void)pidring_cgroup_free(*cgroup);
 }
 
 #ifdef __cplusplus
