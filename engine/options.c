@@ -213,10 +213,14 @@ static int check_kind(const struct pidring_options *options)
 		{ options->extra_environment, "extra_environment" },
 		{ options->keep_descriptors, "keep_descriptors" },
 		{ options->keep_signals, "keep_signals" },
+		{ options->signal_mask, "signal_mask" },
+		{ options->ignored_signals, "ignored_signals" },
 		{ options->authkey_descriptor != 0, "authkey_descriptor" },
 		{ options->report_exec, "report_exec" },
 	};
 
+	if (options->foreground && !options->new_group && !options->new_session)
+		return explain(-EINVAL, "foreground is set, but neither new_group nor new_session");
 	if (options->argv && (options->libc_fork || options->close_descriptors))
 		return explain(-EINVAL, "%s is an option of function targets, but argv is set",
 		               options->libc_fork ? "libc_fork" : "close_descriptors");

@@ -4,6 +4,7 @@
 #define PIDRING_OPTIONS_H
 
 #include "pidring.h"
+#include "sys/sys.h"
 
 struct stream_setting {
 	enum pidring_stream to;
@@ -33,7 +34,9 @@ struct settings {
 	int death_signal;       /* as in the options */
 	bool asynchronous, libc_fork;
 	bool keep_descriptors, close_descriptors, keep_signals;
-	bool new_session, new_group;
+	bool given_mask, given_ignored; /* the next two are there */
+	sys_signal_set signal_mask, ignored_signals;
+	bool new_session, new_group, foreground;
 	bool set_umask;
 	mode_t umask;
 

@@ -104,6 +104,16 @@ static enum pidring_start_method start_method_of(const struct pidring_options *o
 	return options->argv ? PIDRING_EXEC : PIDRING_FORK;
 }
 
+/* libc's set is larger than the kernel's, and begins with it. */
+static sys_signal_set read_set(const sigset_t *set)
+{
+	sys_signal_set read = 0;
+
+	if (set)
+		memcpy(&read, set, sizeof read);
+	return read;
+}
+
 /* What is no pointer to copy. */
 static struct settings plain_settings(const struct pidring_options *options)
 {
@@ -124,6 +134,11 @@ static struct settings plain_settings(const struct pidring_options *options)
 		.keep_signals = options->keep_signals,
 		.new_session = options->new_session,
 		.new_group = options->new_group,
+		.foreground = options->foreground,
+		.given_mask = options->signal_mask,
+		.given_ignored = options->ignored_signals,
+		.signal_mask = read_set(options->signal_mask),
+		.ignored_signals = read_set(options->ignored_signals),
 		.set_umask = options->set_umask,
 		.umask = options->umask,
 		.input_limit = options->input_limit,

@@ -108,6 +108,7 @@ static void plan_place(struct child_plan *plan, const struct pidring_process *pr
 	*plan = (struct child_plan){
 		.new_session = settings->new_session || settings_terminal(settings) >= 0,
 		.new_group = settings->new_group,
+		.foreground = settings->foreground,
 		.set_umask = settings->set_umask,
 		.umask = settings->umask,
 		.working_directory = settings->working_directory,
@@ -163,7 +164,9 @@ static int prepare_slot(struct start *start)
 		return explain(-ENOMEM, "no memory for a stack to start '%s' on", settings->program);
 	struct birth_slot *slot = process->slot;
 	plan_place(slot->plan, process, start->paths.self_pidfd);
-	slot->plan->reset_signals = !settings->keep_signals;
+	slot->plan->reset_signals = !settings->keep_signals || settings->given_ignored;
+	slot->plan->ignored = settings->ignored_signals;
+	/* Those that were given are set afterwards, whatever they were. */
 	slot->plan->reset = start->reset;
 	slot->plan->keep_descriptors = settings->keep_descriptors;
 	slot->plan->set_descriptor_limit = family.limit_raised;
@@ -304,11 +307,20 @@ static int prepare(struct start *start)
 
 /* --- birth --- */
 
+sys_signal_set start_program_mask(const struct start *start)
+{
+	const struct settings *settings = start->process->settings;
+
+	if (settings->given_mask)
+		return settings->signal_mask;
+	return settings->keep_signals ? start->caller_mask : 0;
+}
+
 static void bear_program(struct start *start)
 {
 	struct birth_slot *slot = start->process->slot;
 
-	slot->plan->signal_mask = start->process->settings->keep_signals ? start->caller_mask : 0;
+	slot->plan->signal_mask = start_program_mask(start);
 	start->result = birth_program(&start->paths, slot, &start->process->newborn);
 }
 

@@ -32,6 +32,8 @@ int start_finish(struct start *start);
 /* Keeps the sentence that explain() has, which is the thread's. Returns the error. */
 int start_fail(struct pidring_failure *ret_failure, enum pidring_step step, int error);
 bool start_is_program(const struct pidring_process *process);
+/* The caller's mask is known. */
+sys_signal_set start_program_mask(const struct start *start);
 
 /* --- start_failure.c --- */
 

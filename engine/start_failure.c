@@ -38,7 +38,6 @@ static const char *const step_names[] = {
 	[PIDRING_STEP_SECURE_BITS] = "secure bits",
 	[PIDRING_STEP_NO_NEW_PRIVILEGES] = "no new privileges",
 	[PIDRING_STEP_SECCOMP] = "seccomp",
-	[PIDRING_STEP_FOREGROUND] = "foreground",
 };
 
 static const char *const birth_names[] = {

@@ -83,7 +83,8 @@ static int pack_program(struct start *start)
 	struct child_plan *plan = process->slot->plan;
 
 	/* What it would inherit is what the server ignores. */
-	plan->ignored = process->settings->keep_signals ? child_find_ignored() : 0;
+	if (!process->settings->given_ignored)
+		plan->ignored = process->settings->keep_signals ? child_find_ignored() : 0;
 	return nursery_pack_program(process->box, plan);
 }
 
@@ -107,8 +108,7 @@ int start_pack(struct start *start)
 	struct child_plan *plan = process->slot->plan;
 
 	sys_signal_mask(NULL, &start->caller_mask);
-	plan->signal_mask =
-		!start_is_program(process) || process->settings->keep_signals ? start->caller_mask : 0;
+	plan->signal_mask = start_is_program(process) ? start_program_mask(start) : start->caller_mask;
 	plan->join_group = getpgrp();
 	plan->shared_table = true;
 	plan->have_close_range = true;

@@ -577,7 +577,7 @@ struct pidring_options {
 	bool new_group;   /* setpgid(0, 0): a new process group */
 	/* With new_group: the group becomes the foreground group of the controlling terminal, if one of its standard
 	 * streams is that; with new_session: its stdin becomes its controlling terminal, if it is a terminal that no other
-	 * session has. Otherwise nothing happens. Programs only. */
+	 * session has. Otherwise nothing happens. */
 	bool foreground;
 	bool set_umask; /* with `umask` */
 	mode_t umask;
@@ -712,7 +712,6 @@ enum pidring_step {
 	PIDRING_STEP_SECURE_BITS = 27,  /* prctl(PR_SET_SECUREBITS) */
 	PIDRING_STEP_NO_NEW_PRIVILEGES = 28,
 	PIDRING_STEP_SECCOMP = 29,
-	PIDRING_STEP_FOREGROUND = 30, /* taking the terminal's foreground */
 };
 
 struct pidring_failure {

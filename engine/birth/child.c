@@ -362,6 +362,24 @@ static long stage_terminal(struct child_plan *plan)
 	return plan->terminal >= 0 ? raw_call3(SYS_ioctl, plan->terminal, TIOCSCTTY, 0) : 0;
 }
 
+/* That it has no terminal, or may not have this one, is no failure. SIGTTOU is blocked, as all are. */
+static long stage_foreground(struct child_plan *plan)
+{
+	int group = 0;
+
+	if (!plan->foreground)
+		return 0;
+	if (plan->new_session) {
+		raw_call3(SYS_ioctl, 0, TIOCSCTTY, 0);
+		return 0;
+	}
+	group = (int)raw_call0(SYS_getpid);
+	for (int stream = 0; stream <= 2; stream++)
+		if (raw_call3(SYS_ioctl, stream, TIOCSPGRP, (long)&group) == 0)
+			break;
+	return 0;
+}
+
 /* --- closing the rest --- */
 
 static bool is_kept(const struct child_plan *plan, long descriptor)
@@ -529,6 +547,7 @@ static const struct stage program_stages[] = {
 	{ PIDRING_STEP_DESCRIPTORS, stage_unshare },
 	{ PIDRING_STEP_STREAM, stage_placements },
 	{ PIDRING_STEP_TERMINAL, stage_terminal },
+	{ PIDRING_STEP_NONE, stage_foreground }, /* cannot fail */
 	{ PIDRING_STEP_DESCRIPTORS, stage_close },
 	{ PIDRING_STEP_LIMIT, stage_limit },
 	{ PIDRING_STEP_SIGNALS, stage_mask },
@@ -546,6 +565,7 @@ static const struct stage function_stages[] = {
 	{ PIDRING_STEP_DESCRIPTORS, stage_unshare },
 	{ PIDRING_STEP_STREAM, stage_placements },
 	{ PIDRING_STEP_TERMINAL, stage_terminal },
+	{ PIDRING_STEP_NONE, stage_foreground }, /* cannot fail */
 	{ PIDRING_STEP_DESCRIPTORS, stage_close },
 	{ PIDRING_STEP_CLONE, stage_gate },
 };

@@ -68,7 +68,8 @@ struct child_plan {
 	bool have_close_range;
 	struct placement *placements; /* sorted by target; each target is there once */
 	unsigned placement_count;
-	bool raise_limit;    /* a target is not below the soft limit */
+	bool raise_limit; /* a target is not below the soft limit */
+	bool foreground;
 	int terminal;        /* the target that becomes the controlling terminal; -1: none */
 	int kept_descriptor; /* what else must stay open and where it is; -1: none */
 
