@@ -25,7 +25,7 @@ ENGINE_CFLAGS = $(ALL_CFLAGS) -D_GNU_SOURCE -Iengine -fPIC -fvisibility=hidden
 # --- packages -------------------------------------------------------------------------------------
 
 # name in pkg-config:package of Debian, or bin/name of a program:package
-RUN_PACKAGES := liburing:liburing-dev
+RUN_PACKAGES := liburing:liburing-dev libcap:libcap-dev
 LOOP_PACKAGES := libuv:libuv1-dev gio-2.0:libglib2.0-dev
 CHECK_PACKAGES := $(RUN_PACKAGES) criterion:libcriterion-dev $(LOOP_PACKAGES)
 BENCH_PACKAGES := $(RUN_PACKAGES) $(LOOP_PACKAGES) bin/gnuplot:gnuplot-nox
@@ -33,16 +33,22 @@ BENCH_PACKAGES := $(RUN_PACKAGES) $(LOOP_PACKAGES) bin/gnuplot:gnuplot-nox
 URING_CFLAGS = $(shell $(PKG_CONFIG) --cflags liburing)
 URING_LIBS = $(shell $(PKG_CONFIG) --libs liburing)
 URING_STATIC = $(shell $(PKG_CONFIG) --variable=libdir liburing)/liburing.a
+CAP_LIBS = $(shell $(PKG_CONFIG) --libs libcap)
+CAP_STATIC = $(shell $(PKG_CONFIG) --variable=libdir libcap)/libcap.a
+# What the static library needs.
+ENGINE_STATIC = $(URING_STATIC) $(CAP_STATIC)
 
 # --- what there is --------------------------------------------------------------------------------
 
 ENGINE := $(wildcard engine/*.c engine/*/*.c)
 ENGINE_OBJECTS := $(ENGINE:%.c=$(BUILD)/%.o)
+CHILD_STAGES := place power settings
 # Runs in the memory of another process between clone and exec: instrumented code would write that one's shadow state
 # (engine/birth/child.c says more).
 # Every symbol must be found, but for those that a sanitizer's runtime brings with the program.
 SHARED_CHECK = $(if $(SANITIZE),,-Wl,-z,defs)
-UNSANITIZED := $(BUILD)/engine/birth/child.o $(BUILD)/engine/sys/clone.o
+UNSANITIZED := $(BUILD)/engine/birth/child.o $(BUILD)/engine/sys/clone.o \
+	$(CHILD_STAGES:%=$(BUILD)/engine/confine/%.o)
 
 STATIC := $(BUILD)/libpidring.a
 SHARED := $(BUILD)/libpidring.so.$(VERSION)
@@ -142,7 +148,7 @@ $(STATIC): $(ENGINE_OBJECTS)
 
 $(SHARED): $(ENGINE_OBJECTS) engine/libpidring.map
 	$(CC) -shared $(SANITIZE) -Wl,-soname,libpidring.so.$(SOVERSION) -Wl,--version-script=engine/libpidring.map \
-		-Wl,-z,now -Wl,-z,relro -Wl,-z,nodelete $(SHARED_CHECK) $(LDFLAGS) -o $@ $(ENGINE_OBJECTS) $(URING_LIBS) -lpthread
+		-Wl,-z,now -Wl,-z,relro -Wl,-z,nodelete $(SHARED_CHECK) $(LDFLAGS) -o $@ $(ENGINE_OBJECTS) $(URING_LIBS) $(CAP_LIBS) -lpthread
 	ln -sf libpidring.so.$(VERSION) $(BUILD)/libpidring.so.$(SOVERSION)
 	ln -sf libpidring.so.$(SOVERSION) $(BUILD)/libpidring.so
 
@@ -151,22 +157,22 @@ $(BUILD)/pidring.pc: FORCE
 	@mkdir -p $(@D)
 	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$(INCLUDEDIR)' '' \
 		'Name: pidring' 'Description: Processes on clone3, pidfds and io_uring' 'Version: $(VERSION)' \
-		'Requires.private: liburing' 'Libs: -L$${libdir} -lpidring' 'Libs.private: -lpthread' \
+		'Requires.private: liburing libcap' 'Libs: -L$${libdir} -lpidring' 'Libs.private: -lpthread' \
 		'Cflags: -I$${includedir}' > $@
 
 # Tools start fast: no library to look up but libc, nothing bound lazily.
 $(BUILD)/pidring-run: $(BUILD)/tools/pidring-run.o $(TOOL_OBJECTS) $(STATIC)
-	$(CC) $(SANITIZE) -Wl,-z,now $(LDFLAGS) -o $@ $^ $(URING_STATIC) -lpthread
+	$(CC) $(SANITIZE) -Wl,-z,now $(LDFLAGS) -o $@ $^ $(ENGINE_STATIC) -lpthread
 
 $(SCENARIOS): $(SCENARIO_OBJECTS) $(STATIC)
-	$(CC) $(SANITIZE) $(VARIED) $(LDFLAGS) -o $@ $^ $(URING_STATIC) -lpthread
+	$(CC) $(SANITIZE) $(VARIED) $(LDFLAGS) -o $@ $^ $(ENGINE_STATIC) -lpthread
 
 $(LOADED): tests/loaded/loaded.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -fPIC -shared $(LDFLAGS) -o $@ $<
 
 $(LOOPS): $(LOOP_OBJECTS) $(STATIC)
-	$(CC) $(SANITIZE) $(VARIED) $(LDFLAGS) -o $@ $^ $(URING_STATIC) $(shell $(PKG_CONFIG) --libs libuv glib-2.0) -lpthread
+	$(CC) $(SANITIZE) $(VARIED) $(LDFLAGS) -o $@ $^ $(ENGINE_STATIC) $(shell $(PKG_CONFIG) --libs libuv glib-2.0) -lpthread
 
 $(EXCEPTIONS): tests/forkserver.except
 	@mkdir -p $(@D)
@@ -185,7 +191,7 @@ $(BENCH_SCRIPTS): $(BUILD)/bench/%: bench/%
 	install -m 755 $< $@
 
 $(BUILD)/bench/suite: $(BENCH_OBJECTS) $(STATIC) | $(BENCH_PLUGINS) $(BENCH_CHILDREN) $(BENCH_SCRIPTS)
-	$(CC) $(LDFLAGS) -Wl,-z,now -rdynamic -o $@ $(BENCH_OBJECTS) $(STATIC) $(URING_STATIC) -lpthread -lm
+	$(CC) $(LDFLAGS) -Wl,-z,now -rdynamic -o $@ $(BENCH_OBJECTS) $(STATIC) $(ENGINE_STATIC) -lpthread -lm
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 

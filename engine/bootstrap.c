@@ -184,7 +184,10 @@ static void prepare(struct child_plan *plan)
 {
 	char text[256];
 
-	if (child_prepare_function(plan) < 0) {
+	int r = child_prepare_function(plan);
+	if (r < 0 && plan->report_descriptor >= 0)
+		child_fail(plan, (enum pidring_step)plan->failed_step, plan->failed_error);
+	if (r < 0) {
 		snprintf(text, sizeof text, "cannot prepare its %s: %s",
 		         pidring_step_name((enum pidring_step)plan->failed_step),
 		         strerror(plan->failed_error));
@@ -219,15 +222,34 @@ static int take_null(struct low_descriptors *low, int parent_pidfd)
 	return null;
 }
 
-static __attribute__((noreturn)) void run(const struct pidring_process *process,
-                                          const struct child_plan *plan)
+/* That it begins. */
+static void tell(struct child_plan *plan)
+{
+	sys_close(&plan->report_descriptor);
+}
+
+/* Hooks and the like may need more than the target may. */
+static void filter(struct child_plan *plan)
+{
+	if (plan->confine && child_filter_function(plan) < 0)
+		child_fail(plan, (enum pidring_step)plan->failed_step, plan->failed_error);
+}
+
+static __attribute__((noreturn)) void run(const struct pidring_process *process, struct child_plan *plan)
 {
 	const struct settings *settings = process->settings;
+	bool filtered = plan->confine && plan->confine->confinement->has_filter;
+
+	if (!filtered)
+		tell(plan);
 
 	/* From here on handlers may run: they see the new current process. */
 	sys_signal_mask(&plan->signal_mask, NULL);
 	run_hooks();
 	family_log("child process calling self.run()");
+	filter(plan);
+	if (filtered)
+		tell(plan);
 	target_may_run = true;
 	end(settings->target ? settings->target(settings->argument) : 0, NULL, NULL);
 }

@@ -130,6 +130,7 @@ static struct launch *new_with_environment(const struct settings *settings)
 	if (!launch)
 		return NULL;
 	launch->path = NULL;
+	launch->candidates = NULL;
 	launch->found = NULL;
 	launch->envp = (char **)base_environment(settings);
 	if (snapshot) {
@@ -189,6 +190,32 @@ static int search_path(const struct settings *settings, const char *search, char
 	}
 }
 
+/* What the child will try: the pointers, and then the paths. */
+static int list_candidates(struct launch *launch, const struct settings *settings, const char *search)
+{
+	size_t count = 1, room = strlen(search) + 1;
+
+	for (const char *at = search; *at; at++)
+		count += *at == ':';
+	room += count * (strlen(settings->program) + sizeof "./");
+	launch->candidates = malloc((count + 1) * sizeof(char *) + room);
+	if (!launch->candidates)
+		return explain(-ENOMEM, "no memory for the paths of '%s'", settings->program);
+	char *text = (char *)(launch->candidates + count + 1);
+	for (size_t i = 0; i < count; i++) {
+		size_t length = strcspn(search, ":");
+
+		launch->candidates[i] = text;
+		text += sprintf(text, "%.*s/%s", length == 0 ? 1 : (int)length, length == 0 ? "." : search,
+		                settings->program) +
+		        1;
+		search += length + (search[length] == ':');
+	}
+	launch->candidates[count] = NULL;
+	launch->path = settings->program;
+	return 0;
+}
+
 /* A sentence has room for so much of PATH. */
 enum { LONGEST_SHOWN = 120 };
 
@@ -203,6 +230,8 @@ static int find_program(struct launch *launch, const struct settings *settings)
 	const char *search = look_up_variable(launch->envp, "PATH");
 	if (!search)
 		search = "/bin:/usr/bin"; /* execvp(3) has the same */
+	if (settings_live_elsewhere(settings))
+		return list_candidates(launch, settings, search);
 	int r = search_path(settings, search, path, sizeof path);
 	if (r == -EACCES)
 		return explain(r, "cannot run '%s': it is in PATH, but may not be executed",
@@ -231,8 +260,10 @@ int launch_new(struct launch **ret_launch, const struct settings *settings)
 
 void launch_free(struct launch *launch)
 {
-	if (launch)
+	if (launch) {
 		free(launch->found);
+		free(launch->candidates);
+	}
 	free(launch);
 }
 

@@ -10,7 +10,8 @@ struct launch {
 	 * meanwhile. */
 	char **envp;
 	const char *path;
-	char *found; /* the path, if it was looked for */
+	char **candidates; /* where the child looks for it; NULL: at `path` */
+	char *found;       /* the path, if it was looked for */
 };
 
 /* -ENOENT, -EACCES: no such program in PATH. -ENOMEM. */

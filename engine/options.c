@@ -2,6 +2,7 @@
 /* Every check of every option, before anything is created. */
 #include "options.h"
 
+#include "confine/confinement.h"
 #include "explain.h"
 #include "sys/sys.h"
 
@@ -113,6 +114,12 @@ int stop_options_read(struct pidring_stop_options *ret_options, const struct pid
 		return explain(-EINVAL, "pidring_process_stop: steps is NULL, but step_count is %zu",
 		               ret_options->step_count);
 	return check_steps(ret_options->steps, ret_options->step_count, "steps");
+}
+
+int confinement_read(struct pidring_confinement *ret_read, const struct pidring_confinement *given)
+{
+	return read_struct(ret_read, sizeof *ret_read, sizeof *ret_read, given, given->size,
+	                   "pidring_confinement");
 }
 
 int capture_options_read(struct pidring_capture_options *ret_options,
@@ -331,5 +338,7 @@ int options_check(const struct pidring_options *options)
 		r = options_check_descriptors(options);
 	if (r == 0)
 		r = check_end(options);
+	if (r == 0)
+		r = confinement_check(options);
 	return r;
 }

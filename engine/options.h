@@ -6,6 +6,8 @@
 #include "pidring.h"
 #include "sys/sys.h"
 
+struct confinement;
+
 struct stream_setting {
 	enum pidring_stream to;
 	int descriptor;
@@ -36,6 +38,7 @@ struct settings {
 	bool keep_descriptors, close_descriptors, keep_signals;
 	bool given_mask, given_ignored; /* the next two are there */
 	sys_signal_set signal_mask, ignored_signals;
+	struct confinement *confinement; /* NULL: none */
 	bool new_session, new_group, foreground;
 	bool set_umask;
 	mode_t umask;
@@ -60,6 +63,8 @@ bool settings_engine_has(const struct settings *settings, int stream);
 bool settings_open_streams(const struct settings *settings);
 /* The first of the streams that go to a terminal; -1: none. */
 int settings_terminal(const struct settings *settings);
+/* Whether it sees other files under the same names than this process does. */
+bool settings_live_elsewhere(const struct settings *settings);
 int settings_new(struct settings **ret_settings, const struct pidring_options *options);
 void settings_free(struct settings *settings);
 

@@ -111,6 +111,7 @@ struct pidring_process {
 	struct forkserver *forkserver;           /* that this start uses; with `low` */
 	bool told;                               /* how it went */
 	struct launch *launch;                   /* with the slot */
+	struct confine_work *confine;            /* with the slot; NULL: it is not confined */
 	struct taken_descriptors taken;          /* with the slot */
 	struct low_descriptors *low;             /* during a start: what its child may still look at */
 	TAILQ_ENTRY(pidring_process) start_link; /* with `low` */

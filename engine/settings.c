@@ -2,10 +2,12 @@
 /* A process's own copy of what its options say, after they were checked. */
 #include "options.h"
 
+#include "confine/confinement.h"
 #include "explain.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -150,6 +152,11 @@ static struct settings plain_settings(const struct pidring_options *options)
 	};
 }
 
+static int copy_confinement(struct settings *settings, const struct pidring_options *options)
+{
+	return options->confinement ? confinement_new(&settings->confinement, options->confinement) : 0;
+}
+
 int settings_new(struct settings **ret_settings, const struct pidring_options *options)
 {
 	struct settings *settings = malloc(sizeof *settings);
@@ -165,9 +172,11 @@ int settings_new(struct settings **ret_settings, const struct pidring_options *o
 	              copy_strings_option(&settings->extra_environment, options->extra_environment) &&
 	              copy_streams(settings, options) && copy_passed(settings, options) &&
 	              copy_stop_steps(settings, options);
-	if (!copied) {
+	int r = copied ? copy_confinement(settings, options)
+	               : explain(-ENOMEM, "no memory for the options of a process");
+	if (r < 0) {
 		settings_free(settings);
-		return explain(-ENOMEM, "no memory for the options of a process");
+		return r;
 	}
 	*ret_settings = settings;
 	return 0;
@@ -197,6 +206,18 @@ int settings_terminal(const struct settings *settings)
 	return -1;
 }
 
+bool settings_live_elsewhere(const struct settings *settings)
+{
+	const struct confinement *confinement = settings->confinement;
+
+	if (!confinement)
+		return false;
+	for (size_t i = 0; i < confinement->join_count; i++)
+		if (confinement->joins[i].type & CLONE_NEWNS)
+			return true;
+	return confinement->root || confinement->mount_count > 0;
+}
+
 void settings_free(struct settings *settings)
 {
 	if (!settings)
@@ -212,5 +233,6 @@ void settings_free(struct settings *settings)
 		free(settings->streams[i].path);
 	free(settings->descriptors);
 	free(settings->stop_steps);
+	confinement_free(settings->confinement);
 	free(settings);
 }

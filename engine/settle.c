@@ -36,6 +36,8 @@ void start_release(struct pidring_process *process)
 	sys_close(&process->authkey_memfd);
 	launch_free(process->launch);
 	process->launch = NULL;
+	confine_work_free(process->confine);
+	process->confine = NULL;
 	low_descriptors_unreference(process->low);
 	process->low = NULL;
 	TAILQ_REMOVE(&family.starts, process, start_link);
@@ -60,6 +62,8 @@ void start_read_report(struct pidring_process *process)
 		nursery_read_report(process->box, process->slot->plan);
 	else
 		birth_program_settle(process->slot);
+	if (process->confine && process->slot->plan->failed_error == 0)
+		confine_work_report(process->confine);
 }
 
 /* Tells once how an asynchronous start went. */

@@ -10,6 +10,7 @@
 #include "birth/birth.h"
 #include "bootstrap.h"
 #include "clock.h"
+#include "confine/work.h"
 #include "engine.h"
 #include "explain.h"
 #include "family.h"
@@ -117,7 +118,18 @@ static void plan_place(struct child_plan *plan, const struct pidring_process *pr
 		.parent_pidfd = self_pidfd,
 		.report_descriptor = -1,
 		.kept_descriptor = -1,
+		.confine = process->confine,
 	};
+}
+
+static int prepare_confinement(struct start *start)
+{
+	struct pidring_process *process = start->process;
+
+	if (!process->settings->confinement)
+		return 0;
+	int r = confine_work_new(&process->confine, process->settings->confinement);
+	return r < 0 ? start_fail(&start->failure, PIDRING_STEP_PREPARE, r) : 0;
 }
 
 /* With the lock held: the key may be changed by another thread. */
@@ -172,6 +184,7 @@ static int prepare_slot(struct start *start)
 	slot->plan->set_descriptor_limit = family.limit_raised;
 	slot->plan->descriptor_limit = family.old_limit;
 	slot->plan->path = process->launch->path;
+	slot->plan->candidates = process->launch->candidates;
 	slot->plan->argv = settings->argv;
 	slot->plan->envp = process->launch->envp;
 	int r = descriptors_place(slot->plan, settings, &process->ends, process->authkey_memfd, process->low,
@@ -216,6 +229,8 @@ static int prepare_program(struct start *start)
 		return start_fail(&start->failure, r == -ENOMEM ? PIDRING_STEP_PREPARE : PIDRING_STEP_LOOK_UP,
 		                  r);
 	r = open_streams(start);
+	if (r == 0)
+		r = prepare_confinement(start);
 	if (r < 0)
 		return r;
 	family_enter();
@@ -229,7 +244,8 @@ static int prepare_program(struct start *start)
 /* A function's fork has no way to report, so what could fail there is looked at here. */
 static int check_working_directory(struct start *start)
 {
-	const char *directory = start->process->settings->working_directory;
+	const struct settings *settings = start->process->settings;
+	const char *directory = settings_live_elsewhere(settings) ? NULL : settings->working_directory;
 	int descriptor = directory ? open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
 
 	if (!directory)
@@ -258,12 +274,27 @@ static int prepare_served(struct start *start)
 	return r < 0 ? r : start_pack(start);
 }
 
+/* With the lock held: one that is confined tells whether it could begin. */
+static struct child_plan *take_function_plan(struct start *start)
+{
+	struct pidring_process *process = start->process;
+
+	if (!process->confine)
+		return &start->function_plan;
+	process->slot = birth_slot_take(&family.slots);
+	start->reports = process->slot;
+	return process->slot ? process->slot->plan : NULL;
+}
+
 /* With the lock held. */
 static int prepare_copy(struct start *start)
 {
 	struct pidring_process *process = start->process;
-	struct child_plan *plan = &start->function_plan;
+	struct child_plan *plan = take_function_plan(start);
 	int r;
+
+	if (!plan)
+		return explain(-ENOMEM, "no memory for the plan of a function's child");
 
 	family_collect_servers();
 	if (process->settings->start_method == PIDRING_FORKSERVER && process->engine)
@@ -288,6 +319,8 @@ static int prepare_function(struct start *start)
 
 	if (r == 0)
 		r = open_streams(start);
+	if (r == 0)
+		r = prepare_confinement(start);
 	if (r < 0)
 		return r;
 	family_enter();
@@ -326,29 +359,52 @@ static void bear_program(struct start *start)
 
 static void bear_function(struct start *start)
 {
-	struct bootstrap bootstrap = { start->process,         start->parent,
-		                       &start->function_plan,  start->process->low,
-		                       start->instead.preload, start->instead.preload_argument };
+	struct birth_slot *slot = start->process->slot;
+	struct child_plan *plan = slot ? slot->plan : &start->function_plan;
+	struct bootstrap bootstrap = {
+		start->process,      start->parent,          plan,
+		start->process->low, start->instead.preload, start->instead.preload_argument
+	};
 	struct birth_function function = {
 		.libc_fork = start->process->settings->libc_fork,
+		.slot = slot,
+		.plan = plan,
 		.child = bootstrap_run,
 		.argument = &bootstrap,
 	};
 
-	start->function_plan.signal_mask = start->caller_mask;
+	plan->signal_mask = start->caller_mask;
 	start->result = birth_function(&start->paths, &function, &start->process->newborn);
 }
 
-static void bear(void *argument)
+static void bear_here(struct start *start)
 {
-	struct start *start = argument;
-
 	family_in_birth = start->process;
 	if (start_is_program(start->process))
 		bear_program(start);
 	else
 		bear_function(start);
 	family_in_birth = NULL;
+}
+
+/* Which thread is the creator matters to the namespace of the child, too. */
+static void bear(void *argument)
+{
+	struct start *start = argument;
+	const struct confinement *confinement = start->process->settings->confinement;
+	int own = -1;
+
+	if (!confinement || !confinement->joins_pid) {
+		bear_here(start);
+		return;
+	}
+	start->result = join_enter_pid(confinement, &own);
+	if (start->result < 0) {
+		start->failure.step = PIDRING_STEP_NAMESPACE;
+		return;
+	}
+	bear_here(start);
+	join_leave_pid(own);
 }
 
 /* The keeper lets libc's own signals in, but not during a birth. */
@@ -384,6 +440,55 @@ static int create(struct start *start)
 	return start->result;
 }
 
+/* With the lock held: whatever has a number is known to forks by one name, in which it is closed in the copy. */
+static void take_newborn(struct pidring_process *process)
+{
+	int pidfd = process->newborn.pidfd;
+	/* Where the host has closed a standard stream, a function's child would take it for its own. */
+	int above =
+		pidfd >= 0 && pidfd <= STDERR_FILENO ? fcntl(pidfd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1) : -1;
+
+	if (pidfd < 0)
+		return;
+	process->newborn.pidfd = -1;
+	process->pidfd = above >= 0 ? above : pidfd;
+	if (above >= 0)
+		close(pidfd);
+}
+
+/* The child that could not run its program has ended or is about to; nobody has seen it. */
+static void reap_stillborn(struct pidring_process *process)
+{
+	struct reaped reaped;
+	int pidfd = process->pidfd;
+
+	do
+		watch_sentinel(pidfd, INT64_MAX);
+	while (watch_reap(pidfd, &reaped) == 0 && poll(NULL, 0, 1) == 0);
+	/* First the name: a fork that came after the closing would close somebody else's in the copy. */
+	family_enter();
+	process->pidfd = -1;
+	family_leave();
+	close(pidfd);
+}
+
+/* Once its ids are mapped. Without them it ends, and nobody has seen it. */
+static int let_go_on(struct start *start)
+{
+	struct pidring_process *process = start->process;
+	int r = confine_work_release(process->confine, process->newborn.pid);
+
+	if (r == 0)
+		return 0;
+	start_fail(&start->failure, PIDRING_STEP_ID_MAP, r);
+	sys_pidfd_send_signal(process->newborn.pidfd, SIGKILL);
+	family_enter();
+	take_newborn(process);
+	family_leave();
+	reap_stillborn(process);
+	return r;
+}
+
 static int give_birth(struct start *start)
 {
 	struct pidring_process *process = start->process;
@@ -395,12 +500,9 @@ static int give_birth(struct start *start)
 	process->start_time = clock_now();
 	start->result = process->box ? start_send(start) : create(start);
 	start->waits = start->asked || (start->reports && !process->settings->asynchronous);
-	if (start->result == 0)
-		return 0;
-	explain(start->result, "cannot create a child for %s: %s",
-	        start_is_program(process) ? process->settings->program : "a function",
-	        strerror(-start->result));
-	return start_fail(&start->failure, PIDRING_STEP_CLONE, start->result);
+	if (start->result < 0)
+		return start_explain_birth(start);
+	return process->confine ? let_go_on(start) : 0;
 }
 
 /* --- the answer --- */
@@ -416,22 +518,6 @@ static void roll_back(struct start *start)
 	process->pidfd = -1;
 	process->state = PROCESS_INITIAL;
 	process_unreference(process);
-}
-
-/* With the lock held: whatever has a number is known to forks by one name, in which it is closed in the copy. */
-static void take_newborn(struct pidring_process *process)
-{
-	int pidfd = process->newborn.pidfd;
-	/* Where the host has closed a standard stream, a function's child would take it for its own. */
-	int above =
-		pidfd >= 0 && pidfd <= STDERR_FILENO ? fcntl(pidfd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1) : -1;
-
-	if (pidfd < 0)
-		return;
-	process->newborn.pidfd = -1;
-	process->pidfd = above >= 0 ? above : pidfd;
-	if (above >= 0)
-		close(pidfd);
 }
 
 /* With the lock held: from now on everybody sees it. */
@@ -453,22 +539,6 @@ static void publish(struct start *start)
 		input_begin(process);
 	}
 	deadline_begin(process);
-}
-
-/* The child that could not run its program has ended or is about to; nobody has seen it. */
-static void reap_stillborn(struct pidring_process *process)
-{
-	struct reaped reaped;
-	int pidfd = process->pidfd;
-
-	do
-		watch_sentinel(pidfd, INT64_MAX);
-	while (watch_reap(pidfd, &reaped) == 0 && poll(NULL, 0, 1) == 0);
-	/* First the name: a fork that came after the closing would close somebody else's in the copy. */
-	family_enter();
-	process->pidfd = -1;
-	family_leave();
-	close(pidfd);
 }
 
 /* Waits without the lock until the child is known to run, or not to. */

@@ -9,8 +9,10 @@
 struct start {
 	struct pidring_process *process;
 	struct birth_paths paths;
-	struct child_plan function_plan; /* a program's is in its slot, as is that of a server's child */
-	struct pidring_process *parent;  /* this process as a function's child will see it */
+	struct child_plan
+		function_plan; /* unless it is in a slot, as are those of programs, and of functions that tell
+	                                    whether they could begin */
+	struct pidring_process *parent; /* this process as a function's child will see it */
 	sys_signal_set caller_mask;
 	int result;
 	bool waits;                          /* there is a second half */
@@ -37,6 +39,8 @@ sys_signal_set start_program_mask(const struct start *start);
 
 /* --- start_failure.c --- */
 
+/* start->result says why there is no child. */
+int start_explain_birth(struct start *start);
 /* The child of process->slot has reported a failure. */
 int start_explain_child(struct pidring_process *process, struct pidring_failure *ret_failure);
 

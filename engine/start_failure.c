@@ -73,11 +73,48 @@ int start_fail(struct pidring_failure *ret_failure, enum pidring_step step, int 
 	return error;
 }
 
+/* What the kernel refuses for the sake of namespaces or the control group, not for want of something. */
+static enum pidring_step step_of_birth(const struct start *start)
+{
+	const struct confinement *confinement = start->process->settings->confinement;
+	int error = -start->result;
+	bool refused = error == EPERM || error == EINVAL || error == ENOSPC || error == EUSERS ||
+	               error == EOPNOTSUPP;
+
+	if (start->failure.step != PIDRING_STEP_NONE)
+		return start->failure.step;
+	if (confinement && confinement->clone_flags && refused)
+		return PIDRING_STEP_NAMESPACE;
+	return PIDRING_STEP_CLONE;
+}
+
+int start_explain_birth(struct start *start)
+{
+	const struct pidring_process *process = start->process;
+	const char *target = start_is_program(process) ? process->settings->program : "a function";
+	enum pidring_step step = step_of_birth(start);
+	int error = start->result;
+
+	if (step == PIDRING_STEP_NAMESPACE && error == -EOPNOTSUPP)
+		explain(error,
+		        "cannot create a child for a function in new namespaces: this process has, or had, "
+		        "other threads, so it takes libc's fork(), which makes none");
+	else if (step != PIDRING_STEP_CLONE)
+		explain(error, "cannot create a child for %s: its %s: %s", target, pidring_step_name(step),
+		        strerror(-error));
+	else
+		explain(error, "cannot create a child for %s: %s", target, strerror(-error));
+	return start_fail(&start->failure, step, error);
+}
+
 static int explain_exec(struct pidring_process *process, enum pidring_step *step, int error)
 {
 	const char *path = process->launch->path;
 	char interpreter[128];
 
+	/* What is there can only be seen from where the child was. */
+	if (settings_live_elsewhere(process->settings))
+		return explain(error, "cannot run '%s' in its root: %s", path, strerror(-error));
 	if (error == -ENOENT &&
 	    launch_lacks_interpreter(process->launch, process->settings, interpreter, sizeof interpreter)) {
 		*step = PIDRING_STEP_INTERPRETER;

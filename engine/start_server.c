@@ -20,6 +20,9 @@ int start_find_server(struct start *start)
 	/* Servers that die again and again are not worth it. */
 	if (settings->start_method != PIDRING_FORKSERVER || start->attempts > 1)
 		return 0;
+	/* Its children live where it does. */
+	if (settings->confinement)
+		return 0;
 	engine_find_forkserver(process->engine, &forkserver);
 	if (!forkserver)
 		return 0;

@@ -69,8 +69,22 @@ void birth_program_settle(struct birth_slot *slot);
 /* Closes what the slot still holds. */
 void birth_program_release(struct birth_slot *slot);
 
+/* Opens the pipe of a child with a memory of its own; the creator closes the writer after the clone. With the fork lock
+ * held, in which nobody inherits it. */
+int birth_report_open(struct birth_slot *slot, int *ret_writer);
+
+/* The namespaces that are made for it. */
+uint64_t birth_place_flags(const struct child_plan *plan);
+void birth_into_cgroup(struct sys_clone_arguments *arguments, struct child_plan *plan);
+/* As fork(2), without anything of libc's: in the child only what is not libc's may run, or what needs no lock of it. */
+long birth_clone_bare(const struct birth_paths *paths, struct child_plan *plan, uint64_t flags,
+                      int *child_tid, int *ret_pidfd);
+
 struct birth_function {
 	bool libc_fork;
+	struct birth_slot
+		*slot; /* of one that tells whether it could begin, as a program's child does; NULL */
+	struct child_plan *plan; /* the slot's, if there is one */
 	/* Called in the child, never to return. */
 	void (*child)(void *argument);
 	void *argument;

@@ -382,9 +382,16 @@ static long stage_foreground(struct child_plan *plan)
 
 /* --- closing the rest --- */
 
+/* -1: it is not. Close-on-exec ends it. */
+static long kept_parent(const struct child_plan *plan)
+{
+	return plan->keep_parent ? plan->parent_pidfd : -1;
+}
+
 static bool is_kept(const struct child_plan *plan, long descriptor)
 {
-	return descriptor <= 2 || descriptor == plan->kept_descriptor || child_is_target(plan, descriptor);
+	return descriptor <= 2 || descriptor == plan->kept_descriptor || descriptor == kept_parent(plan) ||
+	       child_is_target(plan, descriptor);
 }
 
 /* Closes what is between *from and the next one that is kept, and goes on behind that. */
@@ -397,21 +404,31 @@ static long close_up_to(long *from, long kept)
 	return r;
 }
 
+/* The same up to `limit`, with what is kept beside the targets. */
+static long close_below(const struct child_plan *plan, long *from, long limit)
+{
+	long report = plan->kept_descriptor, parent = kept_parent(plan);
+	long low = report < parent ? report : parent, high = report < parent ? parent : report;
+	long r = 0;
+
+	if (low >= *from && low < limit)
+		r = close_up_to(from, low);
+	if (r >= 0 && high >= *from && high < limit)
+		r = close_up_to(from, high);
+	return r;
+}
+
 static long close_between_kept(const struct child_plan *plan)
 {
 	long from = 3, r = 0;
-	bool passed = plan->kept_descriptor < from;
 
 	for (unsigned i = 0; i < plan->placement_count && r >= 0; i++) {
-		if (!passed && plan->kept_descriptor < plan->placements[i].target) {
-			passed = true;
-			r = close_up_to(&from, plan->kept_descriptor);
-		}
+		r = close_below(plan, &from, plan->placements[i].target);
 		if (r >= 0)
 			r = close_up_to(&from, plan->placements[i].target);
 	}
-	if (!passed && r >= 0)
-		r = close_up_to(&from, plan->kept_descriptor);
+	if (r >= 0)
+		r = close_below(plan, &from, INT_MAX);
 	return r < 0 ? r : raw_call3(SYS_close_range, from, (long)UINT_MAX, 0);
 }
 
@@ -524,9 +541,131 @@ static long stage_gate(struct child_plan *plan)
 	return passes ? 0 : -ECANCELED;
 }
 
+/* As execvp: the first that can be run; if there is none, EACCES if one was there all the same. */
 static long stage_exec(struct child_plan *plan)
 {
-	return raw_call3(SYS_execve, (long)plan->path, (long)plan->argv, (long)plan->envp);
+	char *const *candidate = plan->candidates;
+	long result = -ENOENT;
+
+	if (!candidate)
+		return raw_call3(SYS_execve, (long)plan->path, (long)plan->argv, (long)plan->envp);
+	for (; *candidate; candidate++) {
+		long r = raw_call3(SYS_execve, (long)*candidate, (long)plan->argv, (long)plan->envp);
+		if (r == -EACCES)
+			result = r;
+		else if (r != -ENOENT && r != -ENOTDIR)
+			return r;
+	}
+	return result;
+}
+
+/* --- confinement --- */
+
+static long write_own_pid(long directory)
+{
+	long file = raw_call4(SYS_openat, directory, (long)"cgroup.procs", O_WRONLY | O_CLOEXEC, 0);
+
+	if (file < 0)
+		return file;
+	long r = raw_call3(SYS_write, file, (long)"0", 1);
+	raw_call1(SYS_close, file);
+	return r < 0 ? r : 0;
+}
+
+/* Where the clone could not: then the table is no longer, or never was, its creator's. */
+static long stage_cgroup(struct child_plan *plan)
+{
+	return plan->enter_cgroup && !plan->cgroup_by_clone ? write_own_pid(plan->cgroup) : 0;
+}
+
+static long stage_ids(struct child_plan *plan)
+{
+	return plan->confine ? confine_await_ids(plan->confine, plan->parent_pidfd) : 0;
+}
+
+static long stage_join(struct child_plan *plan)
+{
+	return plan->confine ? confine_join(plan->confine) : 0;
+}
+
+static long stage_time(struct child_plan *plan)
+{
+	return plan->confine ? confine_time(plan->confine) : 0;
+}
+
+static long stage_settings(struct child_plan *plan)
+{
+	return plan->confine ? confine_settings(plan->confine) : 0;
+}
+
+static long stage_make_mounts(struct child_plan *plan)
+{
+	return plan->confine ? confine_make_mounts(plan->confine) : 0;
+}
+
+static long stage_root(struct child_plan *plan)
+{
+	return plan->confine ? confine_root(plan->confine) : 0;
+}
+
+static long stage_place_mounts(struct child_plan *plan)
+{
+	return plan->confine ? confine_place_mounts(plan->confine) : 0;
+}
+
+static long stage_read_only_root(struct child_plan *plan)
+{
+	return plan->confine ? confine_read_only_root(plan->confine) : 0;
+}
+
+static long stage_host_name(struct child_plan *plan)
+{
+	return plan->confine ? confine_host_name(plan->confine) : 0;
+}
+
+static long stage_limits(struct child_plan *plan)
+{
+	return plan->confine ? confine_limits(plan->confine) : 0;
+}
+
+static long stage_bounding(struct child_plan *plan)
+{
+	return plan->confine ? confine_bounding(plan->confine) : 0;
+}
+
+static long stage_groups(struct child_plan *plan)
+{
+	return plan->confine ? confine_groups(plan->confine) : 0;
+}
+
+static long stage_user(struct child_plan *plan)
+{
+	return plan->confine ? confine_user(plan->confine) : 0;
+}
+
+static long stage_raise(struct child_plan *plan)
+{
+	return plan->confine ? confine_raise(plan->confine) : 0;
+}
+
+static long stage_secure_bits(struct child_plan *plan)
+{
+	return plan->confine ? confine_secure_bits(plan->confine) : 0;
+}
+
+static long stage_capabilities(struct child_plan *plan)
+{
+	return plan->confine ? confine_capabilities(plan->confine) : 0;
+}
+
+static long stage_no_new_privileges(struct child_plan *plan)
+{
+	return plan->confine ? confine_no_new_privileges(plan->confine) : 0;
+}
+
+static long stage_filter(struct child_plan *plan)
+{
+	return plan->confine ? confine_filter(plan->confine) : 0;
 }
 
 struct stage {
@@ -542,16 +681,35 @@ static const struct stage program_stages[] = {
 	{ PIDRING_STEP_SESSION, stage_session },
 	{ PIDRING_STEP_GROUP, stage_group },
 	{ PIDRING_STEP_NONE, stage_umask }, /* cannot fail */
-	{ PIDRING_STEP_WORKING_DIRECTORY, stage_working_directory },
-	{ PIDRING_STEP_DEATH_SIGNAL, stage_death_signal },
+	{ PIDRING_STEP_ID_MAP, stage_ids },
+	{ PIDRING_STEP_CGROUP, stage_cgroup },
+	{ PIDRING_STEP_NAMESPACE, stage_join },
 	{ PIDRING_STEP_DESCRIPTORS, stage_unshare },
+	{ PIDRING_STEP_NAMESPACE, stage_time },
 	{ PIDRING_STEP_STREAM, stage_placements },
 	{ PIDRING_STEP_TERMINAL, stage_terminal },
 	{ PIDRING_STEP_NONE, stage_foreground }, /* cannot fail */
 	{ PIDRING_STEP_DESCRIPTORS, stage_close },
 	{ PIDRING_STEP_LIMIT, stage_limit },
+	{ PIDRING_STEP_SETTING, stage_settings },
+	{ PIDRING_STEP_MOUNT, stage_make_mounts },
+	{ PIDRING_STEP_ROOT, stage_root },
+	{ PIDRING_STEP_MOUNT, stage_place_mounts },
+	{ PIDRING_STEP_ROOT, stage_read_only_root },
+	{ PIDRING_STEP_HOST_NAME, stage_host_name },
+	{ PIDRING_STEP_WORKING_DIRECTORY, stage_working_directory },
+	{ PIDRING_STEP_SETTING, stage_limits },
+	{ PIDRING_STEP_CAPABILITIES, stage_bounding },
+	{ PIDRING_STEP_GROUPS, stage_groups },
+	{ PIDRING_STEP_USER, stage_user },
+	{ PIDRING_STEP_CAPABILITIES, stage_raise },
+	{ PIDRING_STEP_SECURE_BITS, stage_secure_bits },
+	{ PIDRING_STEP_CAPABILITIES, stage_capabilities },
+	{ PIDRING_STEP_NO_NEW_PRIVILEGES, stage_no_new_privileges },
+	{ PIDRING_STEP_DEATH_SIGNAL, stage_death_signal },
 	{ PIDRING_STEP_SIGNALS, stage_mask },
 	{ PIDRING_STEP_CLONE, stage_gate },
+	{ PIDRING_STEP_SECCOMP, stage_filter },
 	{ PIDRING_STEP_EXEC, stage_exec },
 };
 
@@ -560,14 +718,36 @@ static const struct stage function_stages[] = {
 	{ PIDRING_STEP_SESSION, stage_session },
 	{ PIDRING_STEP_GROUP, stage_group },
 	{ PIDRING_STEP_NONE, stage_umask }, /* cannot fail */
-	{ PIDRING_STEP_WORKING_DIRECTORY, stage_working_directory },
-	{ PIDRING_STEP_DEATH_SIGNAL, stage_death_signal },
+	{ PIDRING_STEP_ID_MAP, stage_ids },
+	{ PIDRING_STEP_CGROUP, stage_cgroup },
+	{ PIDRING_STEP_NAMESPACE, stage_join },
 	{ PIDRING_STEP_DESCRIPTORS, stage_unshare },
 	{ PIDRING_STEP_STREAM, stage_placements },
 	{ PIDRING_STEP_TERMINAL, stage_terminal },
 	{ PIDRING_STEP_NONE, stage_foreground }, /* cannot fail */
 	{ PIDRING_STEP_DESCRIPTORS, stage_close },
+	{ PIDRING_STEP_SETTING, stage_settings },
+	{ PIDRING_STEP_MOUNT, stage_make_mounts },
+	{ PIDRING_STEP_ROOT, stage_root },
+	{ PIDRING_STEP_MOUNT, stage_place_mounts },
+	{ PIDRING_STEP_ROOT, stage_read_only_root },
+	{ PIDRING_STEP_HOST_NAME, stage_host_name },
+	{ PIDRING_STEP_WORKING_DIRECTORY, stage_working_directory },
+	{ PIDRING_STEP_SETTING, stage_limits },
+	{ PIDRING_STEP_CAPABILITIES, stage_bounding },
+	{ PIDRING_STEP_GROUPS, stage_groups },
+	{ PIDRING_STEP_USER, stage_user },
+	{ PIDRING_STEP_CAPABILITIES, stage_raise },
+	{ PIDRING_STEP_SECURE_BITS, stage_secure_bits },
+	{ PIDRING_STEP_CAPABILITIES, stage_capabilities },
+	{ PIDRING_STEP_NO_NEW_PRIVILEGES, stage_no_new_privileges },
+	{ PIDRING_STEP_DEATH_SIGNAL, stage_death_signal },
 	{ PIDRING_STEP_CLONE, stage_gate },
+};
+
+/* When the library has nothing more to do before the target. */
+static const struct stage function_filter[] = {
+	{ PIDRING_STEP_SECCOMP, stage_filter },
 };
 
 static void note_failure(struct child_plan *plan, enum pidring_step step, int error)
@@ -626,4 +806,9 @@ int child_run_program_clone(void *plan)
 int child_prepare_function(struct child_plan *plan)
 {
 	return (int)run_stages(plan, function_stages, sizeof function_stages / sizeof function_stages[0]);
+}
+
+int child_filter_function(struct child_plan *plan)
+{
+	return (int)run_stages(plan, function_filter, sizeof function_filter / sizeof function_filter[0]);
 }

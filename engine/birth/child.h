@@ -3,6 +3,7 @@
 #ifndef PIDRING_BIRTH_CHILD_H
 #define PIDRING_BIRTH_CHILD_H
 
+#include "confine/work.h"
 #include "pidring.h"
 #include "sys/sys.h"
 
@@ -73,8 +74,17 @@ struct child_plan {
 	int terminal;        /* the target that becomes the controlling terminal; -1: none */
 	int kept_descriptor; /* what else must stay open and where it is; -1: none */
 
+	/* Its place and its power. */
+	struct confine_work *confine; /* NULL: those of its creator */
+	bool enter_cgroup;            /* `cgroup`, the descriptor of its directory */
+	bool cgroup_by_clone;         /* done */
+	int cgroup;
+	bool keep_parent; /* parent_pidfd is needed until the death signal is set */
+
 	/* The program. */
 	const char *path;
+	char *const *
+		candidates; /* what it may be, if it is to be looked for where the child is then; NULL: `path` */
 	char *const *argv;
 	char *const *envp;
 
@@ -89,6 +99,9 @@ struct child_report {
 	int failed_step;
 	int failed_error;
 };
+
+/* The last stage of a function, which must come right before its target. Returns as child_prepare_function. */
+int child_filter_function(struct child_plan *plan);
 
 /* In the child of a program: carries out the plan, ends in the program or in exit_group. */
 __attribute__((noreturn)) void child_run_program(void *plan);

@@ -6,7 +6,8 @@
  * slot's word when the child leaves the memory. The failing stage and its errno stand in the slot.
  *   CLONE_VFORK  clone: the caller is suspended until then.
  *   FORK_EXEC    libc's fork() and pidfd_open: nothing is shared; a close-on-exec pipe tells of success by
- * its end, of failure by a report.
+ * its end, of failure by a report. Or, for a child that is confined in ways that others would feel who share its memory,
+ * a bare clone.
  */
 #include "birth/birth.h"
 
@@ -32,7 +33,7 @@ static int clone_vm(struct birth_slot *slot, struct newborn *ret_newborn)
 	char *bottom = stack_bottom(slot);
 	struct sys_clone_arguments arguments = {
 		.flags = CLONE_VM | CLONE_PIDFD | CLONE_CLEAR_SIGHAND | CLONE_CHILD_CLEARTID |
-		         (slot->plan->shared_table ? CLONE_FILES : 0),
+		         birth_place_flags(slot->plan) | (slot->plan->shared_table ? CLONE_FILES : 0),
 		.pidfd = (uint64_t)(uintptr_t)&pidfd,
 		.child_tid = (uint64_t)(uintptr_t)slot->word,
 		.exit_signal = SIGCHLD,
@@ -40,6 +41,7 @@ static int clone_vm(struct birth_slot *slot, struct newborn *ret_newborn)
 		.stack_size = (uint64_t)((char *)slot - bottom),
 	};
 
+	birth_into_cgroup(&arguments, slot->plan);
 	slot->plan->handlers_cleared = true;
 	atomic_store_explicit(slot->word, 1, memory_order_release);
 	long pid = sys_clone3_call(&arguments, child_run_program, slot->plan);
@@ -62,53 +64,73 @@ static int clone_vfork(struct birth_slot *slot, struct newborn *ret_newborn)
 	return 0;
 }
 
-/*
- * The writing end must not have a number at which the child will place something else. The reading end does
- * not block: a copy of the writing end in a stranger must not hold up settle.
- */
-static int open_report(const struct child_plan *plan, int ret_report[2])
+static int fork_exec(const struct birth_paths *paths, struct birth_slot *slot, struct newborn *ret_newborn)
 {
-	if (pipe2(ret_report, O_CLOEXEC) < 0)
-		return -errno;
-	int lifted = child_copy_aside(plan, ret_report[1]);
-	int r = lifted < 0 ? lifted : 0;
-	close(ret_report[1]);
-	ret_report[1] = lifted;
-	if (r < 0)
-		close(ret_report[0]);
-	else
-		fcntl(ret_report[0], F_SETFL, O_NONBLOCK);
+	pid_t pid = -1;
+	int pidfd = -1;
+	int r = birth_fork(child_run_program, slot->plan, paths->self_pidfd, &pid, &pidfd);
+
+	if (r == 0)
+		*ret_newborn = (struct newborn){ pid, pidfd, PIDRING_BIRTH_FORK_EXEC };
 	return r;
 }
 
-static int fork_exec(const struct birth_paths *paths, struct birth_slot *slot, struct newborn *ret_newborn)
+static int clone_copy(const struct birth_paths *paths, struct birth_slot *slot, struct newborn *ret_newborn)
 {
-	int report[2];
-	pid_t pid = -1;
+	bool clears = paths->program == PIDRING_BIRTH_CLONE_VM;
 	int pidfd = -1;
 
+	slot->plan->handlers_cleared = clears;
+	long pid = birth_clone_bare(paths, slot->plan, clears ? CLONE_CLEAR_SIGHAND : 0, NULL, &pidfd);
+	if (pid == 0)
+		child_run_program(slot->plan);
+	if (pid > 0)
+		*ret_newborn = (struct newborn){ (pid_t)pid, pidfd, PIDRING_BIRTH_FORK_EXEC };
+	return pid < 0 ? (int)pid : 0;
+}
+
+static int with_report(const struct birth_paths *paths, struct birth_slot *slot, struct newborn *ret_newborn,
+                       int (*bear)(const struct birth_paths *, struct birth_slot *, struct newborn *))
+{
+	int writer = -1;
+
 	birth_fork_lock();
-	int r = open_report(slot->plan, report);
+	int r = birth_report_open(slot, &writer);
 	if (r == 0) {
-		slot->plan->report_descriptor = slot->plan->kept_descriptor = report[1];
-		slot->report_descriptor = report[0];
-		r = birth_fork(child_run_program, slot->plan, paths->self_pidfd, &pid, &pidfd);
-		close(report[1]);
+		r = bear(paths, slot, ret_newborn);
+		close(writer);
 		if (r < 0)
 			birth_program_release(slot);
-		else
-			*ret_newborn = (struct newborn){ pid, pidfd, PIDRING_BIRTH_FORK_EXEC };
 	}
 	birth_fork_unlock();
 	return r;
+}
+
+/* Whether the child must have a memory of its own, by a clone that says where it lives. */
+static bool is_copied(const struct birth_paths *paths, const struct child_plan *plan)
+{
+	if (plan->confine && plan->confine->confinement->own_memory)
+		return true;
+	return birth_place_flags(plan) && paths->program != PIDRING_BIRTH_CLONE_VM;
+}
+
+/* A child that takes its parent's pidfd along, as it cannot be asked for earlier. */
+static void keep_parent(struct child_plan *plan)
+{
+	plan->keep_parent = plan->confine && plan->death_signal && plan->parent_pidfd >= 0;
+	if (plan->keep_parent && plan->shared_table && plan->unshare_from <= (unsigned)plan->parent_pidfd)
+		plan->unshare_from = (unsigned)plan->parent_pidfd + 1;
 }
 
 int birth_program(const struct birth_paths *paths, struct birth_slot *slot, struct newborn *ret_newborn)
 {
 	struct child_plan *plan = slot->plan;
 
+	bool copied = is_copied(paths, plan);
+
 	plan->have_close_range = paths->close_range;
-	plan->shared_table = paths->program == PIDRING_BIRTH_CLONE_VM && !plan->keep_descriptors;
+	plan->shared_table = paths->program == PIDRING_BIRTH_CLONE_VM && !plan->keep_descriptors && !copied;
+	keep_parent(plan);
 	plan->handlers_cleared = false;
 	/* Handlers that the clone leaves in place must be found, too. */
 	if (paths->program != PIDRING_BIRTH_CLONE_VM)
@@ -119,13 +141,15 @@ int birth_program(const struct birth_paths *paths, struct birth_slot *slot, stru
 	slot->report_descriptor = -1;
 	atomic_store_explicit(slot->word, 0, memory_order_relaxed);
 
+	if (copied)
+		return with_report(paths, slot, ret_newborn, clone_copy);
 	switch (paths->program) {
 	case PIDRING_BIRTH_CLONE_VM:
 		return clone_vm(slot, ret_newborn);
 	case PIDRING_BIRTH_CLONE_VFORK:
 		return clone_vfork(slot, ret_newborn);
 	default:
-		return fork_exec(paths, slot, ret_newborn);
+		return with_report(paths, slot, ret_newborn, fork_exec);
 	}
 }
 

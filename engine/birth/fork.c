@@ -31,22 +31,19 @@ void birth_repair(const struct birth_repairs *repairs)
 	sys_set_robust_list(repairs->robust_list, repairs->robust_list_length);
 }
 
-static int clone_function(const struct birth_function *function, const struct birth_repairs *repairs,
-                          struct newborn *ret_newborn)
+static int clone_function(const struct birth_paths *paths, const struct birth_function *function,
+                          const struct birth_repairs *repairs, struct newborn *ret_newborn)
 {
 	int pidfd = -1;
-	struct sys_clone_arguments arguments = {
-		.flags = CLONE_PIDFD | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID,
-		.pidfd = (uint64_t)(uintptr_t)&pidfd,
-		.child_tid = (uint64_t)(uintptr_t)repairs->thread_id,
-		.exit_signal = SIGCHLD,
-	};
-	long pid = sys_clone3(&arguments);
+	long pid = birth_clone_bare(paths, function->plan, CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID,
+	                            repairs->thread_id, &pidfd);
 
 	if (pid < 0)
 		return (int)pid;
 	if (pid == 0) {
 		birth_repair(repairs);
+		if (function->slot)
+			birth_fork_forget();
 		function->child(function->argument);
 		_exit(126);
 	}
@@ -54,17 +51,16 @@ static int clone_function(const struct birth_function *function, const struct bi
 	return 0;
 }
 
+/* With the fork lock held. */
 static int fork_function(const struct birth_paths *paths, const struct birth_function *function,
                          struct newborn *ret_newborn)
 {
 	pid_t pid = -1;
 	int pidfd = -1;
-
-	birth_fork_lock();
 	int r = birth_fork(function->child, function->argument, paths->self_pidfd, &pid, &pidfd);
+
 	if (r == 0)
 		*ret_newborn = (struct newborn){ pid, pidfd, PIDRING_BIRTH_FORK };
-	birth_fork_unlock();
 	return r;
 }
 
@@ -106,13 +102,36 @@ bool birth_function_clones(const struct birth_paths *paths)
 	return paths->clone3 && is_single_threaded() && birth_find_repairs(&repairs) == 0;
 }
 
+/* libc's fork() makes no namespaces. */
+static bool is_cloned(const struct birth_paths *paths, const struct birth_function *function,
+                      struct birth_repairs *ret_repairs)
+{
+	bool wanted = !function->libc_fork && (paths->clone3 || birth_place_flags(function->plan));
+
+	return wanted && is_single_threaded() && birth_find_repairs(ret_repairs) == 0;
+}
+
 int birth_function(const struct birth_paths *paths, const struct birth_function *function,
                    struct newborn *ret_newborn)
 {
 	struct birth_repairs repairs;
-	bool clones = !function->libc_fork && paths->clone3 && is_single_threaded() &&
-	              birth_find_repairs(&repairs) == 0;
+	int writer = -1, r = 0;
+	bool cloned = is_cloned(paths, function, &repairs);
 
-	return clones ? clone_function(function, &repairs, ret_newborn)
-	              : fork_function(paths, function, ret_newborn);
+	if (!cloned && birth_place_flags(function->plan))
+		return -EOPNOTSUPP;
+	if (cloned && !function->slot)
+		return clone_function(paths, function, &repairs, ret_newborn);
+	birth_fork_lock();
+	if (function->slot)
+		r = birth_report_open(function->slot, &writer);
+	if (r == 0)
+		r = cloned ? clone_function(paths, function, &repairs, ret_newborn)
+		           : fork_function(paths, function, ret_newborn);
+	if (writer >= 0)
+		close(writer);
+	if (r < 0 && function->slot)
+		birth_program_release(function->slot);
+	birth_fork_unlock();
+	return r;
 }

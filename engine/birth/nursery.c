@@ -204,6 +204,9 @@ static bool is_plan_sound(const struct nursery_box *box)
 		return false;
 	if (count > 0 && !is_inside(box, plan->placements, count * sizeof *plan->placements))
 		return false;
+	/* What a server's child never has. */
+	if (plan->confine || plan->candidates || plan->enter_cgroup)
+		return false;
 	return !plan->working_directory || is_string(box, plan->working_directory);
 }
 

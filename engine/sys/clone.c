@@ -18,6 +18,15 @@ long sys_clone3(const struct sys_clone_arguments *arguments)
 	return raw_call2(SYS_clone3, (long)arguments, (long)sizeof *arguments);
 }
 
+long sys_clone(uint64_t flags, int *ret_pidfd, int *child_tid)
+{
+#if defined(__x86_64__)
+	return raw_call5(SYS_clone, (long)(flags | SIGCHLD), 0, (long)ret_pidfd, (long)child_tid, 0);
+#else
+	return raw_call5(SYS_clone, (long)(flags | SIGCHLD), 0, (long)ret_pidfd, 0, (long)child_tid);
+#endif
+}
+
 /*
  * The child comes back from the kernel on an empty stack, so nothing that a compiler might have put on the
  * old one can be used: function and argument are kept in registers, which the kernel hands to the child

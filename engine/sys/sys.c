@@ -8,6 +8,7 @@
 #include <linux/capability.h>
 #include <linux/futex.h>
 #include <linux/kcmp.h>
+#include <linux/openat2.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -112,6 +113,18 @@ int sys_pidfd_exit_status(int pidfd, int *ret_wait_status)
 		return -ENODATA;
 	*ret_wait_status = information.exit_code;
 	return 0;
+}
+
+int sys_open_in_root(const char *root, const char *path)
+{
+	struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK, .resolve = RESOLVE_IN_ROOT };
+	int directory = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (directory < 0)
+		return -errno;
+	long r = raw_call4(SYS_openat2, directory, (long)path, (long)&how, sizeof how);
+	close(directory);
+	return (int)r;
 }
 
 void sys_close(int *descriptor)

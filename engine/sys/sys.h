@@ -23,6 +23,13 @@ typedef uint64_t sys_signal_set;
 #ifndef CLONE_CLEAR_SIGHAND
 #define CLONE_CLEAR_SIGHAND 0x100000000ULL
 #endif
+/* linux/sched.h: 5.7, 5.6 */
+#ifndef CLONE_INTO_CGROUP
+#define CLONE_INTO_CGROUP 0x200000000ULL
+#endif
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x00000080
+#endif
 /* linux/memfd.h: 6.3 */
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 8U
@@ -65,6 +72,8 @@ long sys_clone3_probe(void);
 long sys_clone3(const struct sys_clone_arguments *arguments);
 /* clone3(2) onto the stack in the arguments: the child calls function(argument), which must not return. */
 long sys_clone3_call(const struct sys_clone_arguments *arguments, void (*function)(void *), void *argument);
+/* clone(2) as a fork, with a pidfd: returns in the child, too. */
+long sys_clone(uint64_t flags, int *ret_pidfd, int *child_tid);
 /* clone(2) with CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD onto the stack that ends at `stack_top`;
  * returns once the child has left the memory. */
 long sys_clone_vfork(void *stack_top, int *ret_pidfd, int (*function)(void *), void *argument);
@@ -101,6 +110,9 @@ bool sys_writes_silently(void);
 /* The descriptor itself, or if it has the number of a standard stream, which the host has closed, a copy above; the
  * original is closed then. For what a system call returned: a negated errno stays one. */
 int sys_above_streams(int descriptor);
+
+/* Opens a file for reading, whose path's links count from `root` and do not lead out of it (openat2(2), Linux 5.6). */
+int sys_open_in_root(const char *root, const char *path);
 
 /* Closes it, unless it is -1, which it is afterwards. */
 void sys_close(int *descriptor);

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* The ids of a new user namespace: written by the parent, who has the power to, while the child waits. */
+#include "confine/confinement.h"
+
+#include "explain.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What the kernel takes (UID_GID_MAP_MAX_EXTENTS). */
+enum { MOST_ENTRIES = 340 };
+
+static bool overlap(uint32_t a, uint32_t a_count, uint32_t b, uint32_t b_count)
+{
+	return a < (uint64_t)b + b_count && b < (uint64_t)a + a_count;
+}
+
+static int check_entry(const struct pidring_id_map *map, size_t index, const char *name)
+{
+	const struct pidring_id_map *entry = &map[index];
+
+	if (entry->count == 0)
+		return explain(-EINVAL, "%s[%zu].count is 0", name, index);
+	if ((uint64_t)entry->inside + entry->count > UINT32_MAX ||
+	    (uint64_t)entry->outside + entry->count > UINT32_MAX)
+		return explain(-EINVAL, "%s[%zu] goes beyond the last id: %u ids from %u or %u on", name,
+		               index, entry->count, entry->inside, entry->outside);
+	for (size_t i = 0; i < index; i++)
+		if (overlap(map[i].inside, map[i].count, entry->inside, entry->count) ||
+		    overlap(map[i].outside, map[i].count, entry->outside, entry->count))
+			return explain(-EINVAL, "%s[%zu] and %s[%zu] overlap", name, i, name, index);
+	return 0;
+}
+
+int id_map_check(const struct pidring_id_map *map, size_t count, const char *name)
+{
+	int r = 0;
+
+	if (count > MOST_ENTRIES)
+		return explain(-E2BIG, "%s has %zu entries, more than %d", name, count, MOST_ENTRIES);
+	if (count > 0 && !map)
+		return explain(-EINVAL, "%s is NULL, but its count is %zu", name, count);
+	for (size_t i = 0; i < count && r == 0; i++)
+		r = check_entry(map, i, name);
+	return r;
+}
+
+char *id_map_text(struct confinement *confinement, const struct pidring_id_map *map, size_t count)
+{
+	enum { LINE = 3 * sizeof "4294967295" };
+	char *text = confinement_allocate(confinement, count * LINE + 1);
+	size_t length = 0;
+
+	for (size_t i = 0; text && i < count; i++)
+		length += (size_t)snprintf(text + length, LINE + 1, "%u %u %u\n", map[i].inside,
+		                           map[i].outside, map[i].count);
+	return text;
+}
+
+/* In one write, or the kernel takes the beginning for the whole. */
+static int write_file(pid_t pid, const char *name, const char *text)
+{
+	char path[64];
+
+	snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
+	int file = open(path, O_WRONLY | O_CLOEXEC);
+	int r = file < 0 || write(file, text, strlen(text)) < 0 ? -errno : 0;
+	if (file >= 0)
+		close(file);
+	return r < 0 ? explain(r, "cannot write %s: %s", path, strerror(-r)) : 0;
+}
+
+static int write_default(pid_t pid, const char *name, unsigned id)
+{
+	char text[32];
+
+	snprintf(text, sizeof text, "0 %u 1\n", id);
+	return write_file(pid, name, text);
+}
+
+/* Who has no CAP_SETGID may map the own group, but then setgroups(2) must be given up before: it could leave a group that
+ * is there to forbid something. */
+static int write_groups(const struct confinement *confinement, pid_t pid)
+{
+	int r = confinement->group_map ? write_file(pid, "gid_map", confinement->group_map) : -EPERM;
+
+	if (r != -EPERM)
+		return r;
+	r = write_file(pid, "setgroups", "deny");
+	if (r < 0)
+		return r;
+	return confinement->group_map ? write_file(pid, "gid_map", confinement->group_map)
+	                              : write_default(pid, "gid_map", getegid());
+}
+
+int id_maps_write(const struct confinement *confinement, pid_t pid)
+{
+	int r = confinement->user_map ? write_file(pid, "uid_map", confinement->user_map)
+	                              : write_default(pid, "uid_map", geteuid());
+
+	return r < 0 ? r : write_groups(confinement, pid);
+}
