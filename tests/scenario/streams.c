@@ -207,6 +207,11 @@ void take_event(const struct pidring_event *event)
 		take_output_end(child, event);
 		break;
 	case PIDRING_GROUP_STOPPED:
+	case PIDRING_TREE_STOPPED:
+		break;
+	case PIDRING_ORPHAN_ENDED:
+	case PIDRING_CGROUP_EMPTY:
+		check(false);
 		break;
 	case PIDRING_INPUT_DRAINED:
 		child->drained++;
