@@ -205,9 +205,18 @@ static void close_source(const struct child_plan *plan, int *source)
 	*source = -1;
 }
 
+/* The parent's end of it, before anything can be placed there. */
+static void leave_report(struct pidring_process *process)
+{
+	if (process->slot)
+		sys_close(&process->slot->report_descriptor);
+}
+
 static void close_sources(struct pidring_process *process, const struct child_plan *plan, int null)
 {
 	close_source(plan, &null);
+	if (process->confine)
+		close_source(plan, &process->confine->gate);
 	for (int i = 0; i < 3; i++)
 		close_source(plan, &process->ends.child[i]);
 }
@@ -269,6 +278,7 @@ void bootstrap_run(void *argument)
 	family_leave_engines(bootstrap->plan);
 	family_leave();
 
+	leave_report(process);
 	prepare(bootstrap->plan);
 	close_sources(process, bootstrap->plan, null);
 	family_enter();

@@ -2,6 +2,7 @@
 /* Current process, parent process, children, identities, inherited configuration, auth key. */
 #include "family.h"
 
+#include "confine/work.h"
 #include "engine.h"
 #include "explain.h"
 #include "finalize.h"
@@ -58,6 +59,8 @@ static void leave_start(struct pidring_process *process)
 		low_descriptors_close(process->low, -1);
 	if (process->slot && !process->box)
 		sys_close(&process->slot->report_descriptor);
+	if (process->confine)
+		sys_close(&process->confine->gate);
 	sys_close(&process->newborn.pidfd);
 	if (process->state == PROCESS_STARTING)
 		sys_close(&process->pidfd);

@@ -476,7 +476,7 @@ static void reap_stillborn(struct pidring_process *process)
 static int let_go_on(struct start *start)
 {
 	struct pidring_process *process = start->process;
-	int r = confine_work_release(process->confine, process->newborn.pid);
+	int r = confine_work_release(process->confine, process->newborn.pid, process->newborn.pidfd);
 
 	if (r == 0)
 		return 0;

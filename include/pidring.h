@@ -140,7 +140,7 @@ enum pidring_birth {
 	PIDRING_BIRTH_NONE = 0,        /* not started yet */
 	PIDRING_BIRTH_CLONE_VM = 1,    /* program: clone3 with shared memory, the caller goes on meanwhile */
 	PIDRING_BIRTH_CLONE_VFORK = 2, /* program: clone with shared memory, the caller suspended */
-	PIDRING_BIRTH_FORK_EXEC = 3,   /* program: libc's fork(), pidfd_open, exec */
+	PIDRING_BIRTH_FORK_EXEC = 3,   /* program: libc's fork() and pidfd_open, or a bare clone; exec */
 	PIDRING_BIRTH_CLONE = 4,       /* function: clone3, repaired to be a fork */
 	PIDRING_BIRTH_FORK = 5,        /* function: libc's fork(), held at a gate until its pidfd is open */
 	PIDRING_BIRTH_FORKSERVER = 6,  /* both: cloned by a forkserver for this start */
@@ -1259,6 +1259,9 @@ PIDRING_PUBLIC PIDRING_NORETURN void pidring_fail(const char *text);
  * So whatever the child opens by name before its target (mounts, the working directory) it opens as it was created, and
  * files of streams are opened by the caller. A name of a program without a slash is looked for in PATH by the child, where
  * it then is (the step is PIDRING_STEP_EXEC).
+ *
+ * What others would feel in a memory that is shared makes the child of a program a copy of this process until its exec,
+ * which costs what a fork costs: another user or group, joined namespaces, an OOM score. All else keeps the fast paths.
  */
 
 /* Namespaces, to be or-ed. */

@@ -150,9 +150,15 @@ static long stage_umask(struct child_plan *plan)
 	return 0;
 }
 
-static long stage_working_directory(struct child_plan *plan)
+static long enter_working_directory(const struct child_plan *plan)
 {
 	return plan->working_directory ? raw_call1(SYS_chdir, (long)plan->working_directory) : 0;
+}
+
+/* While the creator's descriptors are there: it may be named by one of them. */
+static long stage_working_directory(struct child_plan *plan)
+{
+	return plan->confine ? 0 : enter_working_directory(plan);
 }
 
 /* The hard limit stays as it is: the host may have lowered it since. */
@@ -193,7 +199,7 @@ static bool parent_has_ended(const struct child_plan *plan)
 }
 
 /*
- * After every change of credentials, which would clear it (prctl(2)). A parent that ended before the prctl is
+ * To be set again after every change of credentials, which clears it (prctl(2)). A parent that ended before the prctl is
  * noticed by the look after it; the signal that was missed is sent by the child itself and waits, with all
  * others, for the mask.
  */
@@ -578,6 +584,22 @@ static long stage_cgroup(struct child_plan *plan)
 	return plan->enter_cgroup && !plan->cgroup_by_clone ? write_own_pid(plan->cgroup) : 0;
 }
 
+/* Its root may be another's now. */
+static long stage_confined_directory(struct child_plan *plan)
+{
+	return plan->confine ? enter_working_directory(plan) : 0;
+}
+
+static long stage_confined_death_signal(struct child_plan *plan)
+{
+	return plan->confine ? stage_death_signal(plan) : 0;
+}
+
+static long stage_hide(struct child_plan *plan)
+{
+	return plan->confine ? confine_hide(plan->confine) : 0;
+}
+
 static long stage_ids(struct child_plan *plan)
 {
 	return plan->confine ? confine_await_ids(plan->confine, plan->parent_pidfd) : 0;
@@ -681,6 +703,9 @@ static const struct stage program_stages[] = {
 	{ PIDRING_STEP_SESSION, stage_session },
 	{ PIDRING_STEP_GROUP, stage_group },
 	{ PIDRING_STEP_NONE, stage_umask }, /* cannot fail */
+	{ PIDRING_STEP_WORKING_DIRECTORY, stage_working_directory },
+	{ PIDRING_STEP_DEATH_SIGNAL, stage_death_signal },
+	{ PIDRING_STEP_NAMESPACE, stage_hide },
 	{ PIDRING_STEP_ID_MAP, stage_ids },
 	{ PIDRING_STEP_CGROUP, stage_cgroup },
 	{ PIDRING_STEP_NAMESPACE, stage_join },
@@ -697,7 +722,7 @@ static const struct stage program_stages[] = {
 	{ PIDRING_STEP_MOUNT, stage_place_mounts },
 	{ PIDRING_STEP_ROOT, stage_read_only_root },
 	{ PIDRING_STEP_HOST_NAME, stage_host_name },
-	{ PIDRING_STEP_WORKING_DIRECTORY, stage_working_directory },
+	{ PIDRING_STEP_WORKING_DIRECTORY, stage_confined_directory },
 	{ PIDRING_STEP_SETTING, stage_limits },
 	{ PIDRING_STEP_CAPABILITIES, stage_bounding },
 	{ PIDRING_STEP_GROUPS, stage_groups },
@@ -706,7 +731,7 @@ static const struct stage program_stages[] = {
 	{ PIDRING_STEP_SECURE_BITS, stage_secure_bits },
 	{ PIDRING_STEP_CAPABILITIES, stage_capabilities },
 	{ PIDRING_STEP_NO_NEW_PRIVILEGES, stage_no_new_privileges },
-	{ PIDRING_STEP_DEATH_SIGNAL, stage_death_signal },
+	{ PIDRING_STEP_DEATH_SIGNAL, stage_confined_death_signal },
 	{ PIDRING_STEP_SIGNALS, stage_mask },
 	{ PIDRING_STEP_CLONE, stage_gate },
 	{ PIDRING_STEP_SECCOMP, stage_filter },
@@ -718,6 +743,9 @@ static const struct stage function_stages[] = {
 	{ PIDRING_STEP_SESSION, stage_session },
 	{ PIDRING_STEP_GROUP, stage_group },
 	{ PIDRING_STEP_NONE, stage_umask }, /* cannot fail */
+	{ PIDRING_STEP_WORKING_DIRECTORY, stage_working_directory },
+	{ PIDRING_STEP_DEATH_SIGNAL, stage_death_signal },
+	{ PIDRING_STEP_NAMESPACE, stage_hide },
 	{ PIDRING_STEP_ID_MAP, stage_ids },
 	{ PIDRING_STEP_CGROUP, stage_cgroup },
 	{ PIDRING_STEP_NAMESPACE, stage_join },
@@ -732,7 +760,7 @@ static const struct stage function_stages[] = {
 	{ PIDRING_STEP_MOUNT, stage_place_mounts },
 	{ PIDRING_STEP_ROOT, stage_read_only_root },
 	{ PIDRING_STEP_HOST_NAME, stage_host_name },
-	{ PIDRING_STEP_WORKING_DIRECTORY, stage_working_directory },
+	{ PIDRING_STEP_WORKING_DIRECTORY, stage_confined_directory },
 	{ PIDRING_STEP_SETTING, stage_limits },
 	{ PIDRING_STEP_CAPABILITIES, stage_bounding },
 	{ PIDRING_STEP_GROUPS, stage_groups },
@@ -741,7 +769,7 @@ static const struct stage function_stages[] = {
 	{ PIDRING_STEP_SECURE_BITS, stage_secure_bits },
 	{ PIDRING_STEP_CAPABILITIES, stage_capabilities },
 	{ PIDRING_STEP_NO_NEW_PRIVILEGES, stage_no_new_privileges },
-	{ PIDRING_STEP_DEATH_SIGNAL, stage_death_signal },
+	{ PIDRING_STEP_DEATH_SIGNAL, stage_confined_death_signal },
 	{ PIDRING_STEP_CLONE, stage_gate },
 };
 

@@ -339,20 +339,16 @@ static int copy_power(struct confinement *confinement, const struct pidring_conf
 
 /*
  * What a child would do to its creator if both had the same memory: a change of user or group makes that undumpable
- * (commit_creds), so does joining a user namespace, and oom_score_adj is set for all who share it. A time namespace can
- * only be joined by one who shares it with nobody.
+ * (commit_creds), and so it must be where others live that it joins (confine_hide); oom_score_adj is set for all who share
+ * it. A time namespace can only be joined by one who shares it with nobody.
  */
 static bool needs_own_memory(const struct confinement *confinement)
 {
-	const int alone = CLONE_NEWUSER | CLONE_NEWTIME;
-
-	if (confinement->set_user || confinement->set_group)
+	if (confinement->set_user || confinement->set_group || confinement->join_count > 0 ||
+	    confinement->joins_pid)
 		return true;
 	for (size_t i = 0; i < confinement->setting_count; i++)
 		if (confinement->settings[i].kind == PIDRING_SETTING_OOM_SCORE)
-			return true;
-	for (size_t i = 0; i < confinement->join_count; i++)
-		if (confinement->joins[i].type & alone)
 			return true;
 	return false;
 }

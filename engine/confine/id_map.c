@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -60,46 +61,66 @@ char *id_map_text(struct confinement *confinement, const struct pidring_id_map *
 	return text;
 }
 
+struct waiting_child {
+	pid_t pid;
+	int pidfd;
+};
+
+/* A number is the child's for certain while that has not ended, which is looked at when the file is open. */
+static bool has_ended(const struct waiting_child *child)
+{
+	struct pollfd item = { .fd = child->pidfd, .events = POLLIN };
+
+	return poll(&item, 1, 0) > 0;
+}
+
 /* In one write, or the kernel takes the beginning for the whole. */
-static int write_file(pid_t pid, const char *name, const char *text)
+static int write_file(const struct waiting_child *child, const char *name, const char *text)
 {
 	char path[64];
+	int r = 0;
 
-	snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
+	snprintf(path, sizeof path, "/proc/%d/%s", child->pid, name);
 	int file = open(path, O_WRONLY | O_CLOEXEC);
-	int r = file < 0 || write(file, text, strlen(text)) < 0 ? -errno : 0;
+	if (file < 0)
+		r = -errno;
+	else if (has_ended(child))
+		r = -ESRCH;
+	else if (write(file, text, strlen(text)) < 0)
+		r = -errno;
 	if (file >= 0)
 		close(file);
 	return r < 0 ? explain(r, "cannot write %s: %s", path, strerror(-r)) : 0;
 }
 
-static int write_default(pid_t pid, const char *name, unsigned id)
+static int write_default(const struct waiting_child *child, const char *name, unsigned id)
 {
 	char text[32];
 
 	snprintf(text, sizeof text, "0 %u 1\n", id);
-	return write_file(pid, name, text);
+	return write_file(child, name, text);
 }
 
 /* Who has no CAP_SETGID may map the own group, but then setgroups(2) must be given up before: it could leave a group that
  * is there to forbid something. */
-static int write_groups(const struct confinement *confinement, pid_t pid)
+static int write_groups(const struct confinement *confinement, const struct waiting_child *child)
 {
-	int r = confinement->group_map ? write_file(pid, "gid_map", confinement->group_map) : -EPERM;
+	int r = confinement->group_map ? write_file(child, "gid_map", confinement->group_map) : -EPERM;
 
 	if (r != -EPERM)
 		return r;
-	r = write_file(pid, "setgroups", "deny");
+	r = write_file(child, "setgroups", "deny");
 	if (r < 0)
 		return r;
-	return confinement->group_map ? write_file(pid, "gid_map", confinement->group_map)
-	                              : write_default(pid, "gid_map", getegid());
+	return confinement->group_map ? write_file(child, "gid_map", confinement->group_map)
+	                              : write_default(child, "gid_map", getegid());
 }
 
-int id_maps_write(const struct confinement *confinement, pid_t pid)
+int id_maps_write(const struct confinement *confinement, pid_t pid, int pidfd)
 {
-	int r = confinement->user_map ? write_file(pid, "uid_map", confinement->user_map)
-	                              : write_default(pid, "uid_map", geteuid());
+	const struct waiting_child child = { pid, pidfd };
+	int r = confinement->user_map ? write_file(&child, "uid_map", confinement->user_map)
+	                              : write_default(&child, "uid_map", geteuid());
 
-	return r < 0 ? r : write_groups(confinement, pid);
+	return r < 0 ? r : write_groups(confinement, &child);
 }

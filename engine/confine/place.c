@@ -15,7 +15,21 @@
 #include <poll.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+
+/* Who lives in a namespace that is joined may have power over all there: not over memory and program of one who is just
+ * coming in. An exec undoes it. */
+long confine_hide(struct confine_work *work)
+{
+	const struct confinement *confinement = work->confinement;
+	bool joins = confinement->join_count > 0 || confinement->joins_pid;
+
+	/* The files of its ids would be root's. */
+	if (!joins || confinement->new_user)
+		return 0;
+	return raw_call5(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
 
 long confine_await_ids(struct confine_work *work, int parent_pidfd)
 {

@@ -86,13 +86,13 @@ void confine_work_report(const struct confine_work *work)
 			*confinement->settings[i].report = work->results[i];
 }
 
-int confine_work_release(const struct confine_work *work, pid_t pid)
+int confine_work_release(const struct confine_work *work, pid_t pid, int pidfd)
 {
 	const uint64_t open = 1;
 
 	if (work->gate < 0)
 		return 0;
-	int r = id_maps_write(work->confinement, pid);
+	int r = id_maps_write(work->confinement, pid, pidfd);
 	if (r < 0)
 		return r;
 	return write(work->gate, &open, sizeof open) < 0 ? -errno : 0;

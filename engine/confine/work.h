@@ -18,12 +18,13 @@ void confine_work_free(struct confine_work *work);
 /* The child has left: what it has reported goes to where the options want it. */
 void confine_work_report(const struct confine_work *work);
 /* In the parent: gives the child its ids, and lets it go on. */
-int confine_work_release(const struct confine_work *work, pid_t pid);
+int confine_work_release(const struct confine_work *work, pid_t pid, int pidfd);
 
 /*
  * In the child, in this order, by raw calls alone (birth/child.c says why). Each returns what the kernel says: a
  * negated errno. `work` is not NULL.
  */
+long confine_hide(struct confine_work *work);
 long confine_await_ids(struct confine_work *work, int parent_pidfd); /* -ECANCELED: the parent has ended */
 long confine_join(struct confine_work *work);
 long confine_time(struct confine_work *work);
