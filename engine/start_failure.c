@@ -95,11 +95,7 @@ int start_explain_birth(struct start *start)
 	enum pidring_step step = step_of_birth(start);
 	int error = start->result;
 
-	if (step == PIDRING_STEP_NAMESPACE && error == -EOPNOTSUPP)
-		explain(error,
-		        "cannot create a child for a function in new namespaces: this process has, or had, "
-		        "other threads, so it takes libc's fork(), which makes none");
-	else if (step != PIDRING_STEP_CLONE)
+	if (step != PIDRING_STEP_CLONE)
 		explain(error, "cannot create a child for %s: its %s: %s", target, pidring_step_name(step),
 		        strerror(-error));
 	else

@@ -1340,6 +1340,8 @@ struct pidring_confinement {
 	/* --- namespaces --- */
 
 	unsigned namespaces; /* new ones: PIDRING_NAMESPACE_… */
+	/* A PID namespace among them, and new ones, cannot be had together by a function of a process with threads
+	 * (-EOPNOTSUPP from start). */
 	const struct pidring_join *joins;
 	size_t join_count;
 	/* Of a new user namespace. None: the effective user and group of this process become `inside` 0 there (setgroups(2) is
@@ -1401,9 +1403,8 @@ struct pidring_confinement {
 /*
  * Errors of pidring_process_new that come from here: -EINVAL (impossible values and combinations, unknown capabilities,
  * settings, namespaces), -ENOENT (no such user; no such root), -E2BIG (more than 340 id maps, 65,536 groups, 1,024 mounts,
- * joins or settings, or 4,096 instructions), -EOPNOTSUPP (a time namespace for a function), -ENOMEM. Of start:
- * -EOPNOTSUPP, PIDRING_STEP_NAMESPACE: a function of a process with threads can have no new namespaces, as only a fork of
- * libc's gives it a memory that it can use; others as the system calls give them, with the step.
+ * joins or settings, or 4,096 instructions), -EOPNOTSUPP (a time namespace for a function), -ENOMEM. Those of start are what the
+ * system calls give, with the step.
  */
 
 /*

@@ -27,7 +27,8 @@ long birth_clone_bare(const struct birth_paths *paths, struct child_plan *plan, 
 		.flags = CLONE_PIDFD | birth_place_flags(plan) | flags,
 		.pidfd = (uint64_t)(uintptr_t)ret_pidfd,
 		.child_tid = (uint64_t)(uintptr_t)child_tid,
-		.exit_signal = SIGCHLD,
+		/* A sibling's is the one that this process has itself. */
+		.exit_signal = flags & CLONE_PARENT ? 0 : SIGCHLD,
 	};
 
 	plan->cgroup_by_clone = false;

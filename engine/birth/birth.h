@@ -90,6 +90,8 @@ struct birth_function {
 	void *argument;
 };
 
+struct birth_function;
+
 /* libc's fork(), for both kinds of target: the child is held until the parent has opened its pidfd, then
  * calls child(argument), which never returns. To be called with the fork lock held, in whose shelter the
  * caller makes descriptors that no sibling may inherit; the child finds the lock free. */
@@ -97,6 +99,13 @@ void birth_fork_lock(void);
 void birth_fork_unlock(void);
 int birth_fork(void (*child)(void *argument), void *argument, int parent_pidfd, pid_t *ret_pid,
                int *ret_pidfd);
+/* Ends and reaps a child that nobody else knows of. */
+void birth_abandon(pid_t pid);
+/* In a child: until the gate, an eventfd, is open. Ends it if the parent ends before. */
+void birth_await_gate(int gate, int parent_pidfd);
+/* With the fork lock held: by a fork that clones (sibling.c). */
+int birth_sibling(const struct birth_paths *paths, const struct birth_function *function,
+                  struct newborn *ret_newborn);
 /* In a fork that the library did not make: the lock may have been held by a thread that stayed behind. */
 void birth_fork_forget(void);
 

@@ -111,6 +111,16 @@ static bool is_cloned(const struct birth_paths *paths, const struct birth_functi
 	return wanted && is_single_threaded() && birth_find_repairs(ret_repairs) == 0;
 }
 
+static int bear(const struct birth_paths *paths, const struct birth_function *function,
+                const struct birth_repairs *repairs, struct newborn *ret_newborn)
+{
+	if (repairs)
+		return clone_function(paths, function, repairs, ret_newborn);
+	if (birth_place_flags(function->plan))
+		return birth_sibling(paths, function, ret_newborn);
+	return fork_function(paths, function, ret_newborn);
+}
+
 int birth_function(const struct birth_paths *paths, const struct birth_function *function,
                    struct newborn *ret_newborn)
 {
@@ -118,16 +128,13 @@ int birth_function(const struct birth_paths *paths, const struct birth_function 
 	int writer = -1, r = 0;
 	bool cloned = is_cloned(paths, function, &repairs);
 
-	if (!cloned && birth_place_flags(function->plan))
-		return -EOPNOTSUPP;
 	if (cloned && !function->slot)
 		return clone_function(paths, function, &repairs, ret_newborn);
 	birth_fork_lock();
 	if (function->slot)
 		r = birth_report_open(function->slot, &writer);
 	if (r == 0)
-		r = cloned ? clone_function(paths, function, &repairs, ret_newborn)
-		           : fork_function(paths, function, ret_newborn);
+		r = bear(paths, function, cloned ? &repairs : NULL, ret_newborn);
 	if (writer >= 0)
 		close(writer);
 	if (r < 0 && function->slot)

@@ -35,7 +35,7 @@ void birth_fork_forget(void)
 }
 
 /* A parent that died before never opens the gate. */
-static void wait_at_gate(int gate, int parent_pidfd)
+void birth_await_gate(int gate, int parent_pidfd)
 {
 	struct pollfd items[2] = { { .fd = gate, .events = POLLIN },
 		                   { .fd = parent_pidfd, .events = POLLIN } };
@@ -47,7 +47,7 @@ static void wait_at_gate(int gate, int parent_pidfd)
 }
 
 /* Nobody else knows of this child: end it, and leave no zombie. */
-static void abandon(pid_t pid)
+void birth_abandon(pid_t pid)
 {
 	kill(pid, SIGKILL);
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
@@ -70,7 +70,7 @@ int birth_fork(void (*child)(void *argument), void *argument, int parent_pidfd, 
 	pid_t pid = fork();
 	if (pid == 0) {
 		birth_fork_forget();
-		wait_at_gate(gate, parent_pidfd);
+		birth_await_gate(gate, parent_pidfd);
 		close(gate);
 		child(argument);
 		_exit(126);
@@ -83,7 +83,7 @@ int birth_fork(void (*child)(void *argument), void *argument, int parent_pidfd, 
 
 	int pidfd = sys_pidfd_open(pid);
 	if (pidfd < 0) {
-		abandon(pid);
+		birth_abandon(pid);
 		close(gate);
 		return pidfd;
 	}

@@ -264,10 +264,6 @@ int confinement_check(const struct pidring_options *options)
 	if (!options->confinement)
 		return 0;
 	int r = confinement_read(&confinement, options->confinement);
-	if (r == 0 && options->libc_fork && confinement.namespaces)
-		return explain(-EINVAL,
-		               "confinement: namespaces is 0x%x, but libc_fork is set, which makes none",
-		               confinement.namespaces);
 	if (r == 0)
 		r = check_namespaces(&confinement, options->argv);
 	if (r == 0)
