@@ -13,6 +13,7 @@ extern const struct bench_row method_program_rows[];
 extern const struct bench_row rate_rows[];
 extern const struct bench_row table_rows[];
 extern const struct bench_row watch_rows[];
+extern const struct bench_row confined_rows[];
 extern const struct bench_row run_rows[];
 extern const struct bench_row output_rows[];
 

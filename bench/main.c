@@ -21,6 +21,7 @@ const struct bench_family bench_families[] = {
 	{ "rate", rate_rows },
 	{ "table", table_rows },
 	{ "watch", watch_rows },
+	{ "confined", confined_rows },
 	{ "run", run_rows },
 	{ "output", output_rows },
 	{ 0 },

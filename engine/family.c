@@ -61,6 +61,7 @@ static void leave_start(struct pidring_process *process)
 		sys_close(&process->slot->report_descriptor);
 	if (process->confine)
 		sys_close(&process->confine->gate);
+	process->undumpable = false;
 	sys_close(&process->newborn.pidfd);
 	if (process->state == PROCESS_STARTING)
 		sys_close(&process->pidfd);
@@ -119,6 +120,7 @@ static void renew(void)
 	family.reap_next = NULL;
 	family.child_count = 0;
 	TAILQ_CONCAT(&family.inherited, &family.children, family_link);
+	dumpable_after_fork();
 	leave_starts();
 	/* The end of one process's stream may be what another one gets: then they go later. */
 	if (!family_in_birth)

@@ -38,6 +38,8 @@ struct family {
 	struct process_list objects;   /* all of them, but for current and parent of a main process */
 	struct process_list with_ends; /* those that have ends of streams open here */
 	bool limit_raised;
+	unsigned undumpable; /* children that may make this process so; then it was, or was not: */
+	bool was_dumpable;
 	struct rlimit old_limit; /* of descriptors, before an engine raised it */
 	void (*log)(void *argument, const char *line);
 	void *log_argument;

@@ -112,6 +112,7 @@ struct pidring_process {
 	bool told;                               /* how it went */
 	struct launch *launch;                   /* with the slot */
 	struct confine_work *confine;            /* with the slot; NULL: it is not confined */
+	bool undumpable;                         /* with the slot: it may make this process so */
 	struct taken_descriptors taken;          /* with the slot */
 	struct low_descriptors *low;             /* during a start: what its child may still look at */
 	TAILQ_ENTRY(pidring_process) start_link; /* with `low` */
@@ -167,6 +168,11 @@ void process_settle(struct pidring_process *process);
 void process_localize(struct pidring_process *process);
 /* The signal that goes out when its parent ends; 0: none. */
 int process_death_signal(const struct pidring_process *process);
+
+/* From before the birth of one that changes its user until it has left this process's memory (dumpable.c). */
+void dumpable_hold(struct pidring_process *process);
+void dumpable_release(struct pidring_process *process);
+void dumpable_after_fork(void);
 
 /* --- without the lock --- */
 

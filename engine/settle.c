@@ -36,6 +36,7 @@ void start_release(struct pidring_process *process)
 	sys_close(&process->authkey_memfd);
 	launch_free(process->launch);
 	process->launch = NULL;
+	dumpable_release(process);
 	confine_work_free(process->confine);
 	process->confine = NULL;
 	low_descriptors_unreference(process->low);

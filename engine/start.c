@@ -234,6 +234,7 @@ static int prepare_program(struct start *start)
 	if (r < 0)
 		return r;
 	family_enter();
+	dumpable_hold(process);
 	r = prepare_authkey(process);
 	if (r == 0)
 		r = prepare_slot(start);

@@ -1261,7 +1261,9 @@ PIDRING_PUBLIC PIDRING_NORETURN void pidring_fail(const char *text);
  * it then is (the step is PIDRING_STEP_EXEC).
  *
  * What others would feel in a memory that is shared makes the child of a program a copy of this process until its exec,
- * which costs what a fork costs: another user or group, joined namespaces, an OOM score. All else keeps the fast paths.
+ * which costs what a fork costs: joined namespaces, an OOM score. All else keeps the fast paths. While a program's child
+ * changes its user or group, until its exec, the kernel makes this process undumpable (PR_GET_DUMPABLE), rightly: its new
+ * user's processes could otherwise look into this memory through it. Afterwards it is again what it was.
  */
 
 /* Namespaces, to be or-ed. */

@@ -338,14 +338,13 @@ static int copy_power(struct confinement *confinement, const struct pidring_conf
 }
 
 /*
- * What a child would do to its creator if both had the same memory: a change of user or group makes that undumpable
- * (commit_creds), and so it must be where others live that it joins (confine_hide); oom_score_adj is set for all who share
- * it. A time namespace can only be joined by one who shares it with nobody.
+ * What a child would do to its creator if both had the same memory: where others live that it joins it must be undumpable
+ * (confine_hide), in a way that no creator has to wait for; oom_score_adj is set for all who share it. A time namespace can
+ * only be joined by one who shares its memory with nobody.
  */
 static bool needs_own_memory(const struct confinement *confinement)
 {
-	if (confinement->set_user || confinement->set_group || confinement->join_count > 0 ||
-	    confinement->joins_pid)
+	if (confinement->join_count > 0 || confinement->joins_pid)
 		return true;
 	for (size_t i = 0; i < confinement->setting_count; i++)
 		if (confinement->settings[i].kind == PIDRING_SETTING_OOM_SCORE)
@@ -363,6 +362,7 @@ static int build(struct confinement *confinement, const struct pidring_confineme
 		r = copy_settings(confinement, given);
 	if (r == 0)
 		r = copy_power(confinement, given);
+	confinement->changes_user = confinement->set_user || confinement->set_group;
 	confinement->own_memory = needs_own_memory(confinement);
 	return r == -ENOMEM ? explain(r, "no memory for the confinement of a process") : r;
 }

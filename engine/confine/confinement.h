@@ -55,6 +55,7 @@ struct confine_capabilities {
 struct confinement {
 	uint64_t clone_flags; /* CLONE_NEW…, without CLONE_NEWTIME */
 	bool own_memory;      /* it must not share its creator's (build.c says why) */
+	bool changes_user;    /* or group */
 	bool new_time;
 	char time_offsets[96]; /* so long; 0: none */
 	size_t time_offsets_length;
