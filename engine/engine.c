@@ -132,6 +132,8 @@ static int set_up(struct pidring *engine, const struct pidring_engine_options *o
 		return r;
 	family_enter();
 	r = engine_open_watch(engine);
+	if (r == 0 && options->subreaper)
+		r = orphans_open(engine);
 	family_leave();
 	if (r == 0)
 		r = raise_limit(options->descriptors);
@@ -162,6 +164,7 @@ static void release(struct pidring *engine)
 	engine->watch = NULL;
 	if (watch)
 		watch_close(watch);
+	household_close(engine);
 	engine_drop_forkserver(engine);
 	while (!TAILQ_EMPTY(&engine->members))
 		detach(TAILQ_FIRST(&engine->members));
@@ -194,6 +197,7 @@ int pidring_open(struct pidring **ret_engine, const struct pidring_engine_option
 	TAILQ_INIT(&engine->members);
 	TAILQ_INIT(&engine->events);
 	STAILQ_INIT(&engine->delivered);
+	household_init(&engine->household);
 	/* Known to forks before it has any descriptor. */
 	family_enter();
 	LIST_INSERT_HEAD(&family.engines, engine, link);
@@ -239,6 +243,7 @@ void engine_after_fork(struct pidring *engine)
 		low_descriptors_close_free(engine->low);
 	else if (engine->low)
 		low_descriptors_close(engine->low, -1);
+	household_after_fork(engine);
 	if (engine->forkserver)
 		forkserver_forget(engine->forkserver);
 	engine->forkserver = NULL;
@@ -263,6 +268,7 @@ void engine_forget(struct pidring *engine)
 {
 	if (engine->low)
 		low_descriptors_forget(engine->low);
+	household_forget(engine);
 	engine->watch = engine->abandoned = NULL;
 	engine->forkserver = NULL;
 }
@@ -333,13 +339,16 @@ void engine_set_timer(struct pidring_process *process, struct timer *timer, int6
 
 int64_t engine_next_timer(const struct pidring *engine)
 {
-	return timers_next(&engine->timers);
+	int64_t next = timers_next(&engine->timers);
+
+	return next < engine->household.settles ? next : engine->household.settles;
 }
 
 void engine_run_timers(struct pidring *engine)
 {
-	if (engine_next_timer(engine) != INT64_MAX)
+	if (timers_next(&engine->timers) != INT64_MAX)
 		timers_run(&engine->timers, clock_now());
+	household_run_timers(engine);
 }
 
 int pidring_fd(struct pidring *engine)

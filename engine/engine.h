@@ -5,6 +5,7 @@
 
 #include "birth/birth.h"
 #include "family.h"
+#include "household.h"
 #include "pidring.h"
 #include "process.h"
 #include "stdio/descriptors.h"
@@ -40,6 +41,7 @@ struct pidring {
 	size_t member_count;
 	size_t large_pipes;         /* of output, that hold more than a new one */
 	struct process_list events; /* those with pending events */
+	struct household household;
 };
 
 /* --- with the family's lock held --- */
@@ -56,6 +58,7 @@ void engine_withdraw(struct pidring_process *process, unsigned events);
 void engine_drop_events(struct pidring_process *process);
 /* Its end will be told. */
 void engine_count(struct pidring_process *process);
+bool engine_has_events(const struct pidring *engine);
 size_t engine_take_events(struct pidring *engine, struct pidring_event *events, size_t capacity);
 /* The caller has looked at them. */
 void engine_release_delivered(struct pidring *engine);

@@ -140,13 +140,18 @@ static void take_event(struct pidring_process *process, struct pidring_event *re
 		discount(process);
 }
 
+bool engine_has_events(const struct pidring *engine)
+{
+	return !TAILQ_EMPTY(&engine->events) || household_has_events(&engine->household);
+}
+
 size_t engine_take_events(struct pidring *engine, struct pidring_event *events, size_t capacity)
 {
 	size_t count = 0;
 
 	while (count < capacity && !TAILQ_EMPTY(&engine->events))
 		take_event(TAILQ_FIRST(&engine->events), &events[count++]);
-	return count;
+	return count + household_take_events(engine, events + count, capacity - count);
 }
 
 void engine_release_delivered(struct pidring *engine)

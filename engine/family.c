@@ -6,6 +6,7 @@
 #include "engine.h"
 #include "explain.h"
 #include "finalize.h"
+#include "household.h"
 #include "sys/sys.h"
 #include "timekeeper.h"
 
@@ -127,6 +128,7 @@ static void renew(void)
 		leave_streams();
 	LIST_FOREACH(engine, &family.engines, link)
 	engine_after_fork(engine);
+	cgroups_after_fork();
 	finalizers_forget();
 	atomic_store(freshness, RENEWED);
 }
@@ -168,6 +170,7 @@ void family_forget_originals(void)
 	TAILQ_INIT(&family.with_ends);
 	LIST_FOREACH(engine, &family.engines, link)
 	engine_forget(engine);
+	cgroups_forget();
 	timekeeper_forget(true);
 	if (family.parent)
 		family.parent->pidfd = -1;
@@ -383,6 +386,7 @@ void family_leave_engines(struct child_plan *plan)
 
 	LIST_FOREACH(engine, &family.engines, link)
 	engine_become(engine, family.parent->pidfd);
+	cgroups_leave();
 	family_in_birth = NULL;
 	if (!plan->keep_descriptors || (count > 0 && plan->placements[count - 1].target > STDERR_FILENO))
 		make_way_for(plan);

@@ -26,14 +26,30 @@ static void rest(struct pidring *engine)
 	engine->fetching = false;
 }
 
+static bool take_report(struct pidring *engine, struct watch_item *item)
+{
+	if (item != &engine->household.item)
+		return engine_take_report(engine, item);
+	household_take_report(engine);
+	return false;
+}
+
+static int see_to_all(struct pidring *engine)
+{
+	int watches = engine_see_to_queue(engine);
+	int household = household_see_to(engine);
+
+	return watches < 0 ? watches : household;
+}
+
 /* One look of the watch, with the lock released meanwhile. Returns 0, or what ended it. */
 static int look(struct pidring *engine, int64_t timeout, const struct watch_interruption *interruption)
 {
 	struct watch_item *items[BATCH];
-	int unarmed = engine_see_to_queue(engine);
+	int unarmed = see_to_all(engine);
 
 	/* What was disarmed may have been told at once. */
-	if (!TAILQ_EMPTY(&engine->events))
+	if (engine_has_events(engine))
 		timeout = 0;
 	/* What cannot be armed is tried again before long. */
 	if (unarmed < 0 && timeout > RETRY)
@@ -49,14 +65,16 @@ static int look(struct pidring *engine, int64_t timeout, const struct watch_inte
 	engine->counts = watch_counts(engine->watch);
 	bool held_back = false;
 	for (int i = 0; i < r; i++)
-		held_back |= engine_take_report(engine, items[i]);
+		held_back |= take_report(engine, items[i]);
 	if (held_back && timeout > 0)
 		rest(engine);
 	if (r < 0 && r != -EINTR)
 		return explain(r, "waiting failed: %s", strerror(-r));
 	if (r < 0)
 		return r;
-	return unarmed < 0 ? explain(unarmed, "a process cannot be watched: %s", strerror(-unarmed)) : 0;
+	return unarmed < 0
+	               ? explain(unarmed, "a process or an orphan cannot be watched: %s", strerror(-unarmed))
+	               : 0;
 }
 
 /* With the lock held. */
@@ -79,9 +97,9 @@ static int fetch(struct pidring *engine, struct pidring_event *events, size_t ca
 			return (int)count;
 		int64_t remaining = clock_remaining(deadline);
 		r = look(engine, remaining, interruption);
-		if (r < 0 && (r != -EINTR || interruption) && TAILQ_EMPTY(&engine->events))
+		if (r < 0 && (r != -EINTR || interruption) && !engine_has_events(engine))
 			return r;
-		if (remaining > 0 || !TAILQ_EMPTY(&engine->events))
+		if (remaining > 0 || engine_has_events(engine))
 			continue;
 		/* As ppoll(2) does: a look lets pending signals in, too. */
 		return interruption && watch_let_signals_in(interruption->mask) ? -EINTR : 0;
@@ -94,7 +112,8 @@ static int fetch_and_kick(struct pidring *engine, struct pidring_event *events, 
 {
 	family_enter();
 	int r = fetch(engine, events, capacity, timeout, interruption);
-	bool unfinished = !TAILQ_EMPTY(&engine->events) || !TAILQ_EMPTY(&engine->queue);
+	bool unfinished = engine_has_events(engine) || !TAILQ_EMPTY(&engine->queue) ||
+	                  household_is_unfinished(&engine->household);
 	if (engine->driven && engine->watch && watch_wants_look(engine->watch))
 		unfinished = true;
 	if (r != -EBUSY && engine->driven && engine->watch)

@@ -2,6 +2,7 @@
 /* Every check of every option, before anything is created. */
 #include "options.h"
 
+#include "confine/cgroup.h"
 #include "confine/confinement.h"
 #include "explain.h"
 #include "sys/sys.h"
@@ -120,6 +121,54 @@ int confinement_read(struct pidring_confinement *ret_read, const struct pidring_
 {
 	return read_struct(ret_read, sizeof *ret_read, sizeof *ret_read, given, given->size,
 	                   "pidring_confinement");
+}
+
+static bool has_parent_in_it(const char *path)
+{
+	for (const char *at = path; (at = strstr(at, "/..")); at++)
+		if (at[3] == '/' || at[3] == 0)
+			return true;
+	return false;
+}
+
+static int check_cgroup_place(const struct pidring_cgroup_options *options)
+{
+	const char *name = options->name, *parent = options->parent;
+
+	if (name && (!*name || *name == '.' || strchr(name, '/')))
+		return explain(-EINVAL, "'%s' is no name for a control group", name);
+	if (parent && (*parent != '/' || has_parent_in_it(parent)))
+		return explain(-EINVAL, "the parent '%s' is no path from the mount of the control groups on",
+		               parent);
+	return 0;
+}
+
+static int check_cgroup_files(const struct pidring_cgroup_options *options)
+{
+	if (!options->files && options->file_count > 0)
+		return explain(-EINVAL, "files is NULL, but file_count is %zu", options->file_count);
+	for (size_t i = 0; i < options->file_count; i++) {
+		int r = cgroup_check_name(options->files[i].name);
+		if (r < 0)
+			return r;
+		if (!options->files[i].value)
+			return explain(-EINVAL, "the value for '%s' is NULL", options->files[i].name);
+	}
+	return 0;
+}
+
+int cgroup_options_read(struct pidring_cgroup_options *ret_options,
+                        const struct pidring_cgroup_options *given)
+{
+	if (!given) {
+		*ret_options = (struct pidring_cgroup_options){ .size = sizeof *ret_options };
+		return 0;
+	}
+	int r = read_struct(ret_options, sizeof *ret_options, sizeof *ret_options, given, given->size,
+	                    "pidring_cgroup_options");
+	if (r == 0)
+		r = check_cgroup_place(ret_options);
+	return r < 0 ? r : check_cgroup_files(ret_options);
 }
 
 int capture_options_read(struct pidring_capture_options *ret_options,

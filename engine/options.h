@@ -93,6 +93,10 @@ int engine_options_read(struct pidring_engine_options *ret_options,
 /* Reads and checks. */
 int stop_options_read(struct pidring_stop_options *ret_options, const struct pidring_stop_options *given);
 
+/* Reads and checks. */
+int cgroup_options_read(struct pidring_cgroup_options *ret_options,
+                        const struct pidring_cgroup_options *given);
+
 int capture_options_read(struct pidring_capture_options *ret_options,
                          const struct pidring_capture_options *given);
 

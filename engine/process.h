@@ -106,6 +106,7 @@ struct pidring_process {
 	struct pidring_exit_record record;
 	struct pidring_failure failure;
 	struct newborn newborn;                  /* its pidfd, from the birth until it is taken over; -1 */
+	uint64_t birth_number;                   /* of a birth under way (orphans.h); 0: none */
 	struct birth_slot *slot;                 /* a start that is not settled */
 	struct nursery_box *box;                 /* that the slot is in; NULL: it is one of the family's */
 	struct forkserver *forkserver;           /* that this start uses; with `low` */

@@ -5,6 +5,7 @@
  */
 #include "engine.h"
 #include "family.h"
+#include "orphans.h"
 #include "start.h"
 #include "sys/sys.h"
 
@@ -42,6 +43,7 @@ void start_release(struct pidring_process *process)
 	low_descriptors_unreference(process->low);
 	process->low = NULL;
 	TAILQ_REMOVE(&family.starts, process, start_link);
+	orphans_start_ended();
 }
 
 void start_leave_to_watch(struct pidring_process *process)

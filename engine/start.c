@@ -16,6 +16,7 @@
 #include "family.h"
 #include "input.h"
 #include "job_control.h"
+#include "orphans.h"
 #include "output.h"
 #include "process.h"
 #include "stop.h"
@@ -83,6 +84,7 @@ static int begin(struct start *start)
 	process->low = process->engine->low;
 	process->low->references++;
 	TAILQ_INSERT_TAIL(&family.starts, process, start_link);
+	orphans_birth_begins(process);
 	start->reports = start_is_program(process);
 	process->state = PROCESS_STARTING;
 	process->references++;
@@ -595,6 +597,7 @@ static int first_half(struct start *start)
 	process_release_special(start->parent);
 
 	family_enter();
+	orphans_birth_ended(process, r == 0);
 	if (r < 0) {
 		roll_back(start);
 	} else if (!start->waits) {

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/* Which children this process has, from wait and from /proc. */
+#include "children.h"
+
+#include "family.h"
+#include "sys/sys.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+pid_t children_first_ended(void)
+{
+	siginfo_t information = { 0 };
+
+	if (waitid(P_ALL, 0, &information, WEXITED | WNOHANG | WNOWAIT) < 0)
+		return -errno;
+	return information.si_pid;
+}
+
+/* "PID (a name with anything in it) S PPID …" */
+pid_t children_parent_of(pid_t pid)
+{
+	enum { LONGEST = 512 };
+	char path[64], text[LONGEST];
+	int parent = 0;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+	FILE *stream = fopen(path, "re");
+	if (!stream)
+		return 0;
+	size_t length = fread(text, 1, sizeof text - 1, stream);
+	fclose(stream);
+	text[length] = 0;
+	const char *name_end = strrchr(text, ')');
+	if (!name_end || sscanf(name_end + 1, " %*c %d", &parent) != 1)
+		return 0;
+	return parent;
+}
+
+struct list {
+	pid_t *pids;
+	size_t count, room;
+};
+
+static int add(struct list *list, pid_t pid)
+{
+	enum { FIRST_ROOM = 64 };
+
+	if (list->count == list->room) {
+		size_t room = list->room ? 2 * list->room : FIRST_ROOM;
+		pid_t *pids = reallocarray(list->pids, room, sizeof *pids);
+		if (!pids)
+			return -ENOMEM;
+		list->pids = pids;
+		list->room = room;
+	}
+	list->pids[list->count++] = pid;
+	return 0;
+}
+
+/* Of one thread (proc_tid_children(5)). -ENOENT: the kernel has no such file. */
+static int add_thread(struct list *list, const char *thread)
+{
+	char path[64];
+	int pid, r = 0;
+
+	snprintf(path, sizeof path, "/proc/self/task/%.20s/children", thread);
+	FILE *stream = fopen(path, "re");
+	if (!stream)
+		return -errno;
+	while (r == 0 && fscanf(stream, "%d", &pid) == 1)
+		r = add(list, pid);
+	fclose(stream);
+	return r;
+}
+
+static int list_by_threads(struct list *list)
+{
+	DIR *threads = opendir("/proc/self/task");
+	bool found = false;
+	int r = 0;
+
+	if (!threads)
+		return -errno;
+	for (struct dirent *entry; r != -ENOMEM && (entry = readdir(threads));) {
+		if (!isdigit((unsigned char)entry->d_name[0]))
+			continue;
+		r = add_thread(list, entry->d_name);
+		found |= r == 0;
+	}
+	closedir(threads);
+	/* A thread that has ended meanwhile has none left. */
+	return r == -ENOMEM || found ? (r == -ENOMEM ? r : 0) : -ENOENT;
+}
+
+static int list_by_parents(struct list *list)
+{
+	DIR *processes = opendir("/proc");
+	pid_t own = getpid();
+	int r = 0;
+
+	if (!processes)
+		return -errno;
+	for (struct dirent *entry; r == 0 && (entry = readdir(processes));) {
+		pid_t pid = isdigit((unsigned char)entry->d_name[0]) ? atoi(entry->d_name) : 0;
+		if (pid > 0 && children_parent_of(pid) == own)
+			r = add(list, pid);
+	}
+	closedir(processes);
+	return r;
+}
+
+int children_list(pid_t **ret_pids, size_t *ret_count)
+{
+	struct list list = { 0 };
+	int r = list_by_threads(&list);
+
+	if (r == -ENOENT)
+		r = list_by_parents(&list);
+	if (r < 0) {
+		free(list.pids);
+		return r;
+	}
+	*ret_pids = list.pids;
+	*ret_count = list.count;
+	return 0;
+}
+
+/* Functions from a forkserver send no signal at their end, like the servers and those that wait in them. */
+static bool has_silent_children(void)
+{
+	struct pidring_process *process;
+
+	TAILQ_FOREACH(process, &family.children, family_link)
+	if (process->pidfd >= 0 && sys_is_child(process->pidfd))
+		return true;
+	return false;
+}
+
+int pidring_has_children(void)
+{
+	if (children_first_ended() >= 0)
+		return 1;
+	family_enter();
+	bool found = has_silent_children();
+	family_leave();
+	return found;
+}

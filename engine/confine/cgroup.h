@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A control group: its files, and who is in it. Plain files and descriptors, which may be used under the family's lock: nothing
+ * in here waits, but for what a file's writing itself takes.
+ *
+ * Everything but cgroup_read and cgroup_write, which need only the directory to stay open, is guarded by that lock.
+ */
+#ifndef PIDRING_CONFINE_CGROUP_H
+#define PIDRING_CONFINE_CGROUP_H
+
+#include "pidring.h"
+
+#include <sys/queue.h>
+
+struct pidring_cgroup {
+	unsigned references;    /* the handle, and processes that are or will be in it */
+	uint64_t generation;    /* of the process that made it (family.h) */
+	int directory;          /* -1: it is gone, or another process's */
+	int events;             /* its cgroup.events, which is polled; -1 */
+	char *path, *full_path; /* hierarchy.h */
+	bool killed;
+
+	/* What its engine knows of it: cgroup_events.c. */
+	struct pidring *engine; /* NULL: closed */
+	void *user_data;
+	bool populated, frozen; /* when it was looked at last */
+	bool entered;           /* somebody was created in it since */
+	bool pending;           /* its event is still to be fetched */
+	unsigned entries;       /* of births under way */
+	int64_t settles; /* until this moment a change may be an old one; INT64_MAX: there is none to come */
+	TAILQ_ENTRY(pidring_cgroup) link, event_link;
+	LIST_ENTRY(pidring_cgroup) family_link;
+};
+
+TAILQ_HEAD(cgroup_list, pidring_cgroup);
+
+/* Makes the directory, below `parent` (NULL: where this process is), and opens it. The rest of *ret_cgroup is zero. Explains what is
+ * wrong. */
+int cgroup_make(struct pidring_cgroup **ret_cgroup, const char *parent, const char *name);
+/* Removes the directory, and those below it. -EBUSY: somebody is in one of them. */
+int cgroup_remove(struct pidring_cgroup *cgroup);
+/* Closes what is open of it. */
+void cgroup_close(struct pidring_cgroup *cgroup);
+
+void cgroup_reference(struct pidring_cgroup *cgroup);
+void cgroup_unreference(struct pidring_cgroup *cgroup);
+
+/* For CLONE_INTO_CGROUP. */
+int cgroup_descriptor(const struct pidring_cgroup *cgroup);
+/* Nothing more may be started in it. */
+bool cgroup_was_killed(const struct pidring_cgroup *cgroup);
+
+/* Explain what is wrong. -EOPNOTSUPP: the controller is not enabled there, or the kernel too old. */
+int cgroup_write(const struct pidring_cgroup *cgroup, const char *name, const char *value);
+ssize_t cgroup_read(const struct pidring_cgroup *cgroup, const char *name, char *buffer, size_t size);
+/* A file's name, if it is one. -EINVAL. */
+int cgroup_check_name(const char *name);
+
+struct cgroup_state {
+	bool populated, frozen;
+};
+
+/* cgroup.events, by a descriptor that is open already: one that is polled is not ready any more then. */
+int cgroup_read_state(int events, struct cgroup_state *ret_state);
+/* 1, 0, or a negated errno. */
+int cgroup_is_populated(const struct pidring_cgroup *cgroup);
+/* Up to `capacity` pids of those in it; returns how many there are. */
+int cgroup_processes(const struct pidring_cgroup *cgroup, pid_t *ret_pids, size_t capacity);
+int cgroup_freeze(const struct pidring_cgroup *cgroup, bool freeze);
+int cgroup_kill(struct pidring_cgroup *cgroup);
+/* Returns how many got it. */
+int cgroup_signal(const struct pidring_cgroup *cgroup, int signal_number);
+
+#endif
