@@ -129,16 +129,34 @@ const char *pidring_cgroup_path(struct pidring_cgroup *cgroup)
 	return cgroup ? cgroup->path : NULL;
 }
 
+/* With the lock held: what a write to this file may bring about. */
+static void write_begins(struct pidring_cgroup *cgroup)
+{
+	cgroup_reference(cgroup);
+	cgroup_entry_begins(cgroup);
+}
+
+static void write_ended(struct pidring_cgroup *cgroup, const char *name, int result)
+{
+	cgroup_entry_ended(cgroup, result == 0 && strcmp(name, "cgroup.procs") == 0);
+	if (result == 0 && strcmp(name, "cgroup.freeze") == 0)
+		cgroup_let_settle(cgroup);
+	cgroup_unreference(cgroup);
+}
+
 int pidring_cgroup_write(struct pidring_cgroup *cgroup, const char *name, const char *value)
 {
 	int r = enter(cgroup, "pidring_cgroup_write");
 
 	if (r < 0)
 		return r;
-	/* It may be the file that freezes. */
-	cgroup_let_settle(cgroup);
+	write_begins(cgroup);
 	family_leave();
-	return cgroup_write(cgroup, name, value);
+	r = cgroup_write(cgroup, name, value);
+	family_enter();
+	write_ended(cgroup, name, r);
+	family_leave();
+	return r;
 }
 
 ssize_t pidring_cgroup_read(struct pidring_cgroup *cgroup, const char *name, char *buffer, size_t size)
