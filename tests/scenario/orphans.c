@@ -43,15 +43,18 @@ static int is_subreaper(void)
 /* --- making orphans --- */
 
 struct brood {
-	struct latch *latch; /* they end when they are let through; NULL: at once */
+	bool waits; /* to be let through the latch, before they end */
+	struct latch latch;
 	int count;
 	int code; /* minus a signal */
 };
 
 PIDRING_NORETURN static void live_as_orphan(const struct brood *brood)
 {
-	if (brood->latch != NULL)
-		latch_wait(brood->latch);
+	struct latch latch = brood->latch;
+
+	if (brood->waits)
+		latch_wait(&latch);
 	if (brood->code < 0)
 		kill(getpid(), -brood->code);
 	_exit(brood->code);
@@ -109,10 +112,10 @@ SCENARIO(orphans, exit_code_and_signal_are_told)
 	struct latch latch = latch_open();
 
 	check_int(is_subreaper(), 1);
-	make_orphans(engine, (struct brood){ &latch, 1, 7 });
+	make_orphans(engine, (struct brood){ true, latch, 1, 7 });
 	latch_release(&latch);
 	expect_orphans(engine, 1, 7);
-	make_orphans(engine, (struct brood){ &latch, 1, -SIGTERM });
+	make_orphans(engine, (struct brood){ true, latch, 1, -SIGTERM });
 	latch_release(&latch);
 	expect_orphans(engine, 1, -SIGTERM);
 	check_int(pidring_has_children(), 0);
@@ -126,7 +129,7 @@ SCENARIO(orphans, zombies_are_inherited)
 {
 	struct pidring *engine = open_subreaper();
 
-	make_orphans(engine, (struct brood){ NULL, 20, 9 });
+	make_orphans(engine, (struct brood){ false, { -1, -1 }, 20, 9 });
 	expect_orphans(engine, 20, 9);
 	close_engine(engine);
 }
@@ -153,7 +156,7 @@ SCENARIO(orphans, a_thousand)
 	struct pidring *engine = open_subreaper();
 	struct latch latch = latch_open();
 
-	make_orphans(engine, (struct brood){ &latch, 1000, 3 });
+	make_orphans(engine, (struct brood){ true, latch, 1000, 3 });
 	for (int i = 0; i < 1000; i++)
 		latch_release(&latch);
 	expect_orphans(engine, 1000, 3);
@@ -188,7 +191,7 @@ SCENARIO(orphans, own_children_keep_their_codes)
 	static int codes[OWN];
 	int exits = 0, orphans = 0;
 
-	make_orphans(engine, (struct brood){ &latch, OWN, 44 });
+	make_orphans(engine, (struct brood){ true, latch, OWN, 44 });
 	for (int i = 0; i < OWN; i++) {
 		codes[i] = i;
 		own[i] = start_function(engine, return_argument, &codes[i]);
@@ -230,7 +233,7 @@ SCENARIO(orphans, another_engines_child_is_in_nobodys_way)
 	struct pidring_process *process;
 	struct pidring_event event;
 
-	make_orphans(engine, (struct brood){ &latch, 3, 4 });
+	make_orphans(engine, (struct brood){ true, latch, 3, 4 });
 	process = start_function(other, return_argument, &eleven);
 	wait_ended(process);
 	for (int i = 0; i < 3; i++)
@@ -294,7 +297,7 @@ SCENARIO(orphans, births_under_way)
 	struct latch latch = latch_open();
 	pthread_t threads[THREADS];
 
-	make_orphans(engine, (struct brood){ &latch, ORPHANS, 33 });
+	make_orphans(engine, (struct brood){ true, latch, ORPHANS, 33 });
 	for (int i = 0; i < THREADS; i++)
 		check_int(pthread_create(&threads[i], NULL, start_many_times, other), 0);
 	for (int i = 0; i < ORPHANS; i++) {
@@ -322,7 +325,7 @@ SCENARIO(orphans, servers_and_parked_children_stay)
 	for (int i = 0; i < 10; i++) {
 		struct pidring_process *process = start_served(engine, return_argument, &code, sizeof(code));
 
-		make_orphans(engine, (struct brood){ &latch, 2, 8 });
+		make_orphans(engine, (struct brood){ true, latch, 2, 8 });
 		latch_release(&latch);
 		latch_release(&latch);
 		expect_orphans(engine, 2, 8);
@@ -377,7 +380,7 @@ SCENARIO(orphans, a_leader_that_its_threads_outlive)
 	lingering = (struct lingering){ &end, &led };
 	check_int(finish(start_function(engine, leave_lingering, &lingering)), 0);
 	latch_wait(&led);
-	make_orphans(engine, (struct brood){ NULL, 2, 12 });
+	make_orphans(engine, (struct brood){ false, { -1, -1 }, 2, 12 });
 	expect_orphans(engine, 2, 12);
 	latch_release(&end);
 	expect_orphans(engine, 1, 13);
@@ -423,7 +426,7 @@ static void *trace_and_wait(void *unused)
 		skip("processes cannot be traced here");
 	latch_release(tracing.begin);
 	check_int(waitid(P_PID, (id_t)tracing.pid, &(siginfo_t){ 0 }, WEXITED | WNOWAIT), 0);
-	make_orphans(tracing.engine, (struct brood){ NULL, 3, 10 });
+	make_orphans(tracing.engine, (struct brood){ false, { -1, -1 }, 3, 10 });
 	expect_orphans(tracing.engine, 3, 10);
 	/* It is still the tracer's. */
 	check_int(waitpid(tracing.pid, NULL, 0), tracing.pid);
@@ -467,7 +470,7 @@ SCENARIO(orphans, in_another_loop)
 	int descriptor = pidring_fd(engine), orphans = 0;
 
 	check(descriptor >= 0);
-	make_orphans(engine, (struct brood){ &latch, 5, 1 });
+	make_orphans(engine, (struct brood){ true, latch, 5, 1 });
 	for (int i = 0; i < 5; i++)
 		latch_release(&latch);
 	while (orphans < 5) {
@@ -496,7 +499,7 @@ SCENARIO(orphans, a_waiting_thread_wakes_up)
 	struct latch latch = latch_open();
 	pthread_t thread;
 
-	make_orphans(engine, (struct brood){ &latch, 5, 1 });
+	make_orphans(engine, (struct brood){ true, latch, 5, 1 });
 	check_int(pidring_wait(engine, &(struct pidring_event){ 0 }, 1, 0), 0);
 	check_int(pthread_create(&thread, NULL, release_five, &latch), 0);
 	expect_orphans(engine, 5, 1);
@@ -526,7 +529,7 @@ SCENARIO(orphans, a_fork_of_the_host)
 		check_int(waitpid(pid, &status, 0), pid);
 		check_int(WEXITSTATUS(status), 15);
 		another = open_subreaper();
-		make_orphans(another, (struct brood){ NULL, 2, 16 });
+		make_orphans(another, (struct brood){ false, { -1, -1 }, 2, 16 });
 		expect_orphans(another, 2, 16);
 		close_engine(another);
 		close_engine(engine);
@@ -543,7 +546,7 @@ SCENARIO(orphans, closed_with_events_pending)
 	struct pidring *engine = open_subreaper();
 	struct pidring_event event;
 
-	make_orphans(engine, (struct brood){ NULL, 10, 2 });
+	make_orphans(engine, (struct brood){ false, { -1, -1 }, 10, 2 });
 	check_int(pidring_wait(engine, &event, 1, PIDRING_FOREVER), 1);
 	close_engine(engine);
 	check_int(is_subreaper(), 0);
