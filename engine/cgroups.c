@@ -279,12 +279,20 @@ void cgroups_after_fork(void)
 	}
 }
 
-void cgroups_leave(void)
+/* What the plan has closed or replaced is not to be closed again. */
+static void leave(struct pidring_cgroup *cgroup, const struct child_plan *plan)
+{
+	if (!plan->keep_descriptors || child_is_target(plan, cgroup->directory))
+		cgroup->directory = -1;
+	sys_close(&cgroup->directory);
+}
+
+void cgroups_leave(const struct child_plan *plan)
 {
 	struct pidring_cgroup *cgroup;
 
 	LIST_FOREACH(cgroup, &all, family_link)
-	sys_close(&cgroup->directory);
+	leave(cgroup, plan);
 }
 
 void cgroups_forget(void)

@@ -102,6 +102,7 @@ void family_leave_streams(const struct child_plan *plan)
 	TAILQ_FOREACH(process, &family.with_ends, ends_link)
 	forget_placed(&process->ends, plan);
 	leave_streams();
+	cgroups_leave(plan);
 }
 
 /*
@@ -386,7 +387,6 @@ void family_leave_engines(struct child_plan *plan)
 
 	LIST_FOREACH(engine, &family.engines, link)
 	engine_become(engine, family.parent->pidfd);
-	cgroups_leave();
 	family_in_birth = NULL;
 	if (!plan->keep_descriptors || (count > 0 && plan->placements[count - 1].target > STDERR_FILENO))
 		make_way_for(plan);

@@ -8,6 +8,7 @@
 #ifndef PIDRING_HOUSEHOLD_H
 #define PIDRING_HOUSEHOLD_H
 
+#include "birth/child.h"
 #include "confine/cgroup.h"
 #include "orphans.h"
 #include "watch/watch.h"
@@ -61,10 +62,10 @@ void cgroup_drop_event(struct pidring_cgroup *cgroup);
 
 /* --- cgroups.c --- */
 
-/* In a fork: the groups are the original's. In that which a start makes for its own child their directories stay open, until
- * cgroups_leave. */
+/* In a fork: the groups are the original's. In that which a start makes for its own child their directories stay open until
+ * the plan is carried out, which may need one. */
 void cgroups_after_fork(void);
-void cgroups_leave(void);
+void cgroups_leave(const struct child_plan *plan);
 /* In a forkserver. */
 void cgroups_forget(void);
 

@@ -186,14 +186,20 @@ static void look_again(void)
 	engine_kick(reaper);
 }
 
-/* The number of whoever has turned out to be this one, or has been reaped by a birth that failed, may be another's next time. */
+/* Whether it has created, and reaped, somebody else than its newborn: by failing, or by a go-between (birth/sibling.c). */
+static bool has_reaped(const struct pidring_process *process, bool created)
+{
+	return !created || (process->confine && process->newborn.birth == PIDRING_BIRTH_FORK);
+}
+
+/* A suspect's number that has been set free may be another birth's next time. */
 static void clear_suspicion(struct orphanage *orphanage, const struct pidring_process *process, bool created)
 {
 	struct orphan *orphan = created ? find_suspect(orphanage, process->newborn.pid) : NULL;
 
 	if (orphan)
 		forget_suspect(orphanage, orphan);
-	if (created)
+	if (!has_reaped(process, created))
 		return;
 	TAILQ_FOREACH(orphan, &orphanage->suspects, link)
 	orphan->number = births;

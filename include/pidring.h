@@ -191,7 +191,10 @@ struct pidring_engine_options {
 	 * anyway), the engine reaps every child of this process that pidring did not start and tells it as
 	 * PIDRING_ORPHAN_ENDED. So nothing else here may start children and wait for them. It learns of them by SIGCHLD,
 	 * through a signalfd: the signal must be blocked in every thread (pidring_open refuses if it is not in the
-	 * caller's) and not be ignored. One engine of a process at a time. Undone by pidring_close, but for an init. */
+	 * caller's) and not be ignored. One engine of a process at a time; in the copy of a fork it is none. Undone by
+	 * pidring_close, but for an init. They are reaped inside pidring_wait (up to then they are zombies), and one that ends while
+	 * children are being started may be told when those starts have got over the creating. Processes whose
+	 * engine is another one are reaped there, too, into their own objects, if they are in the way. Takes two descriptors. */
 	bool subreaper;
 };
 
@@ -272,8 +275,9 @@ enum pidring_event_type {
 	/* With `subreaper`: a process has ended, and was reaped, that was left to this one. `pid` and `code` (as of
 	 * EXITED); `process` is NULL. */
 	PIDRING_ORPHAN_ENDED = 13,
-	/* Everything in a control group that had somebody in it has ended: `cgroup`; `process` is NULL, `user_data` the
-	 * group's. */
+	/* Everything in a control group that had somebody in it has ended (or left it): `cgroup`; `process` is NULL,
+	 * `user_data` the group's. Once each time; of times that follow quickly perhaps once for several. The kernel may take some
+	 * milliseconds to say so. */
 	PIDRING_CGROUP_EMPTY = 14,
 };
 
@@ -1435,19 +1439,21 @@ struct pidring_cgroup_options {
 
 /*
  * Makes a control group and stores it in *ret_cgroup; the caller ends it with pidring_cgroup_free, before the engine is
- * closed. `engine` tells when it is empty; `options` may be NULL. Takes two descriptors.
+ * closed. `engine` tells when it is empty; `options` may be NULL. Takes two descriptors, and one more the first group of an engine.
+ * In the copy of a fork all but pidring_cgroup_path and pidring_cgroup_free (which leaves the group alone there) fail with -ECHILD.
  *
  *   -EINVAL      ret_cgroup or engine is NULL; options->size; a name with a slash or that begins with a dot, a parent
- *                without a slash at its beginning or with ".." in it; a file's name
+ *                without a slash at its beginning or with ".." in it; a file's name, or there is no such file
  *   -ENOSYS      no hierarchy of version 2 is mounted
- *   -EOPNOTSUPP  a file belongs to a controller that is not enabled there
+ *   -EOPNOTSUPP  a file belongs to a controller that is not enabled there, or the kernel is too old for it
  *   -EEXIST      the name is taken
- *   -EACCES, -EPERM, -EROFS, -ENOENT, -EMFILE, -ENOMEM, and what writing a file gives (-EINVAL, -ERANGE: the value)
+ *   -ENOENT      there is no such parent; this process's own group is not below the mount
+ *   -EACCES, -EPERM, -EROFS, -EMFILE, -ENOMEM, and what writing a file gives (-EINVAL, -ERANGE: the value)
  */
 PIDRING_PUBLIC int pidring_cgroup_new(struct pidring_cgroup **ret_cgroup, struct pidring *engine,
                                       const struct pidring_cgroup_options *options);
 
-/* Its path below the mount, as in /proc/PID/cgroup. The group's memory. NULL for NULL. */
+/* Its path below the mount (which is that in /proc/PID/cgroup, unless only a part of the hierarchy is mounted). The group's memory. NULL for NULL. */
 PIDRING_PUBLIC const char *pidring_cgroup_path(struct pidring_cgroup *cgroup);
 /* Writes a file of it. Errors as pidring_cgroup_new. */
 PIDRING_PUBLIC int pidring_cgroup_write(struct pidring_cgroup *cgroup, const char *name, const char *value);
@@ -1465,14 +1471,17 @@ PIDRING_PUBLIC int pidring_cgroup_processes(struct pidring_cgroup *cgroup, pid_t
  * kill whatever is created in it, so that is refused everywhere (-ESTALE from pidring_process_start).
  */
 PIDRING_PUBLIC int pidring_cgroup_kill(struct pidring_cgroup *cgroup);
-/* Sends a signal to each process in it or below it, until a pass finds nobody new. Returns how many got it. -EINVAL. */
+/* Sends a signal to each process in it or below it, until a pass finds nobody new. Returns how many got it. -EINVAL: no such
+ * signal. -EPERM: not allowed to signal any of them. */
 PIDRING_PUBLIC int pidring_cgroup_signal(struct pidring_cgroup *cgroup, int signal_number);
 /* Stops all in it from running, or lets them go on; returns when the kernel has been told. -EOPNOTSUPP: before Linux 5.2. */
 PIDRING_PUBLIC int pidring_cgroup_freeze(struct pidring_cgroup *cgroup, bool freeze);
 /*
- * Removes the group and releases it; NULL is allowed.
+ * Removes the group, with the empty ones below it, and releases it; an event of it that was not fetched is gone. NULL is
+ * allowed.
  *
- *   -EBUSY   somebody is in it, or a group below it; nothing was done
+ *   -EBUSY   somebody is in it, or in a group below it; nothing was done
+ *   -EACCES, -EPERM, -EROFS   it may not be removed (any more)
  */
 PIDRING_PUBLIC int pidring_cgroup_free(struct pidring_cgroup *cgroup);
 
@@ -1516,7 +1525,7 @@ PIDRING_PUBLIC int pidring_process_kill_tree(struct pidring_process *process,
  * no /proc. */
 PIDRING_PUBLIC int pidring_signal_descendants(int signal_number);
 /* 1: this process has children that have not been reaped, whoever started them (forkservers and parked children
- * excepted); 0: none, and so, for a subreaper or init, no descendant at all. */
+ * excepted, and what the host has cloned without SIGCHLD); 0: none, and so, for a subreaper or init, no descendant at all. */
 PIDRING_PUBLIC int pidring_has_children(void);
 
 /*
