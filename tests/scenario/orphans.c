@@ -313,6 +313,43 @@ SCENARIO(orphans, births_under_way)
 	close_engine(engine);
 }
 
+static struct slow_start {
+	struct pidring *engine;
+	struct slow_program program;
+} slow_start;
+
+static void *start_slowly(void *unused)
+{
+	(void)unused;
+	check_int(finish(start_program(slow_start.engine, slow_start.program.path, NULL)), 0);
+	return NULL;
+}
+
+/* While the creating of a child takes its time, who has ended may have to wait, and is told when it is over. */
+SCENARIO(orphans, a_slow_birth)
+{
+	struct latch latch = latch_open();
+	struct pidring *engine;
+	struct pidring_event event;
+	pthread_t thread;
+	int orphans = 0;
+
+	slow_start.program = make_slow_program();
+	engine = slow_start.engine = open_subreaper();
+	make_orphans(engine, (struct brood){ true, latch, 3, 5 });
+	check_int(pthread_create(&thread, NULL, start_slowly, NULL), 0);
+	for (int i = 0; i < 3; i++)
+		latch_release(&latch);
+	while (pidring_wait(engine, &event, 1, 50 * MILLISECONDS) == 1)
+		orphans += event.type == PIDRING_ORPHAN_ENDED;
+	let_go(&slow_start.program);
+	expect_orphans(engine, 3 - orphans, 5);
+	check_int(pthread_join(thread, NULL), 0);
+	remove_slow_program(&slow_start.program);
+	latch_close(&latch);
+	close_engine(engine);
+}
+
 SCENARIO(orphans, servers_and_parked_children_stay)
 {
 	struct pidring *engine = open_subreaper_with((struct pidring_engine_options){ .parked = 4 });
