@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "servers.h"
 
+#include <mntent.h>
 #include <pthread.h>
 
 /* Skips where there are none, or none can be made. */
@@ -339,6 +340,38 @@ SCENARIO(cgroups, filled_and_emptied_between_two_looks)
 	/* And again, now that all has settled. */
 	kill_and_free(start_in(engine, group, sleep_forever, NULL));
 	expect_empty(engine, group);
+	close_group(group);
+	close_engine(engine);
+}
+
+/* The directory of the group. */
+static const char *directory_of(struct pidring_cgroup *group)
+{
+	static char path[1024];
+	FILE *mounts = setmntent("/proc/self/mounts", "re");
+
+	check(mounts != NULL);
+	for (struct mntent *mount = getmntent(mounts); mount != NULL; mount = getmntent(mounts))
+		if (strcmp(mount->mnt_type, "cgroup2") == 0)
+			snprintf(path, sizeof(path), "%s%s", mount->mnt_dir, pidring_cgroup_path(group));
+	endmntent(mounts);
+	return path;
+}
+
+/* Somebody enters by himself, of whom the library knows nothing, and has gone before it looks. */
+SCENARIO(cgroups, a_stranger_who_came_and_went)
+{
+	struct pidring *engine = open_engine();
+	struct pidring_cgroup *group = open_group(engine);
+	char command[1200];
+
+	snprintf(command, sizeof(command), "echo $$ >%s/cgroup.procs", directory_of(group));
+	for (int i = 0; i < 3; i++) {
+		check_int(finish(start_program(engine, "sh", "-c", command, NULL)), 0);
+		expect_empty(engine, group);
+		/* Until all has settled. */
+		check_int(pidring_wait(engine, &(struct pidring_event){ 0 }, 1, 100 * MILLISECONDS), 0);
+	}
 	close_group(group);
 	close_engine(engine);
 }
