@@ -13,6 +13,7 @@
 #include "stop.h"
 
 #include "clock.h"
+#include "confine/confinement.h"
 #include "engine.h"
 #include "explain.h"
 #include "family.h"
@@ -22,15 +23,22 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* Whether it is the init of a PID namespace, whose end is that of all in it: the kernel lets nobody see it before. */
+static bool is_init(const struct pidring_process *process)
+{
+	const struct confinement *confinement = process->settings->confinement;
+
+	return confinement && (confinement->clone_flags & CLONE_NEWPID);
+}
+
 enum pidring_tree_means stop_tree_means(const struct pidring_process *process, int signal_number)
 {
-	(void)process;
-	(void)signal_number;
-	return PIDRING_TREE_WALK;
+	return is_init(process) && signal_number == SIGKILL ? PIDRING_TREE_NAMESPACE : PIDRING_TREE_WALK;
 }
 
 /* --- what is known --- */
@@ -139,6 +147,32 @@ static struct pass walk(struct pidring_process *process, int signal_number, bool
 	return pass;
 }
 
+static struct pass signal_init(struct pidring_process *process, int signal_number)
+{
+	bool ended = process_look(process);
+	struct pass pass = { .left = !ended };
+
+	if (signal_number == LOOK)
+		return pass;
+	int r = ended ? -ESRCH : sys_pidfd_send_signal(process->pidfd, signal_number);
+	pass.refused = r == -EPERM;
+	if (r < 0)
+		pass.result = explain(r, "signal %d to process '%s': %s", signal_number, process->name,
+		                      strerror(-r));
+	else
+		pass.result = 1;
+	return pass;
+}
+
+/* By whatever means there is. */
+static struct pass reach(struct pidring_process *process, int signal_number, bool kills)
+{
+	if (is_init(process) &&
+	    (signal_number == LOOK || signal_number == SIGKILL || process->state == PROCESS_ENDED))
+		return signal_init(process, signal_number);
+	return walk(process, signal_number, kills);
+}
+
 static void hold(struct pidring_process *process)
 {
 	process->references++;
@@ -156,7 +190,7 @@ int stop_tree_signal(struct pidring_process *process, int signal_number)
 {
 	hold(process);
 	process_look(process);
-	struct pass pass = walk(process, signal_number, false);
+	struct pass pass = reach(process, signal_number, false);
 	let_go(process);
 	return pass.result;
 }
@@ -262,7 +296,7 @@ static enum turn take_turn(struct pidring_process *process, bool first, int *ret
 		return is_due(stopping) ? TURN_MORE : TURN_LAST;
 	}
 	stopping->walking = true;
-	struct pass pass = walk(process, signal_number > 0 ? signal_number : LOOK, stopping->kills);
+	struct pass pass = reach(process, signal_number > 0 ? signal_number : LOOK, stopping->kills);
 	bool failed = pass.result == -EPERM || cannot_walk(pass.result);
 	if (first && failed) {
 		*ret_error = pass.result;

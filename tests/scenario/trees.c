@@ -842,6 +842,72 @@ SCENARIO(trees, refused)
 	tidy_up();
 }
 
+/* --- a PID namespace --- */
+
+static int init_with_daemon(void *latch)
+{
+	signal(SIGTERM, SIG_IGN);
+	return with_daemon_of_its_own(latch);
+}
+
+static struct pidring_process *start_init(struct latch *latch)
+{
+	struct pidring_confinement confinement = { .size = sizeof(confinement),
+		                                   .namespaces = PIDRING_NAMESPACE_PID };
+	struct pidring_process *process = new_process(
+		engine, (struct pidring_options){
+				.target = init_with_daemon, .argument = latch, .confinement = &confinement });
+	int r = pidring_process_start(process);
+
+	if (r == -EPERM)
+		skip("no PID namespaces here");
+	check_int(r, 0);
+	wait_for_members(1);
+	return process;
+}
+
+/* The end of its init is that of all, also of whoever no walk would find. */
+SCENARIO(trees, namespace)
+{
+	enum pidring_tree_means means = 0;
+	struct latch latch = latch_open();
+
+	prepare();
+	struct pidring_process *process = start_init(&latch);
+	check_int(pidring_process_signal_tree(process, SIGCONT, &means), 3);
+	check_int(means, PIDRING_TREE_WALK);
+	latch_release(&latch);
+	wait_for_members(1);
+	check_int(pidring_process_kill_tree(process, &means), 0);
+	check_int(means, PIDRING_TREE_NAMESPACE);
+	await_exit(process, -SIGKILL);
+	await_tree(process, 0);
+	check_int(pidring_process_signal_tree(process, SIGTERM, NULL), -ESRCH);
+	check_int(pidring_process_signal_tree(process, SIGKILL, NULL), -ESRCH);
+	pidring_process_free(process);
+	tidy_up();
+	latch_close(&latch);
+}
+
+/* A ladder in it: the first step for those who are found, the last for all. */
+SCENARIO(trees, namespace_ladder)
+{
+	struct pidring_stop_options options = tree_steps(term_then_kill, 2);
+	struct latch latch = latch_open();
+
+	prepare();
+	struct pidring_process *process = start_init(&latch);
+	latch_release(&latch);
+	wait_for_members(1);
+	check_int(pidring_process_stop(process, &options), 0);
+	await_exit(process, -SIGKILL);
+	await_tree(process, 0);
+	check_int(pidring_process_signal_tree(process, SIGKILL, NULL), -ESRCH);
+	pidring_process_free(process);
+	tidy_up();
+	latch_close(&latch);
+}
+
 /* --- those of another user --- */
 
 enum { NOBODY = 65534 };
