@@ -152,7 +152,8 @@ static int add_group(struct tree *tree, const struct proc_table *table)
 	for (size_t i = 0; i < table->count && r == 0; i++) {
 		struct proc_entry *entry = &table->entries[i];
 
-		if (entry->group == tree->root && !entry->taken && !entry->dead)
+		/* This process may have joined it. */
+		if (entry->group == tree->root && !entry->taken && !entry->dead && entry->pid != getpid())
 			r = take(tree, entry, false);
 	}
 	return r;
@@ -297,7 +298,7 @@ static bool all_stand_still(const struct tree *tree)
 /* In one call, which no fork under way escapes. To be stopped or killed twice is no more than once. */
 static void send_to_group(const struct tree *tree, int signal_number)
 {
-	if (tree->leads_group)
+	if (tree->leads_group && getpgrp() != tree->root)
 		sys_pidfd_signal_group(tree->pidfd, signal_number);
 }
 

@@ -7,6 +7,7 @@
 #include "servers.h"
 
 #include <linux/sched.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <sys/mount.h>
@@ -840,6 +841,82 @@ SCENARIO(trees, refused)
 	check_int(pidring_process_kill_tree(process, NULL), -EBADF);
 	pidring_process_free(process);
 	tidy_up();
+}
+
+/* --- threads --- */
+
+static void *signal_often(void *process)
+{
+	for (int i = 0; i < 20; i++)
+		check_int(pidring_process_signal_tree(process, 0, NULL), 7);
+	return NULL;
+}
+
+static void *kill_it(void *process)
+{
+	check_int(pidring_process_kill_tree(process, NULL), 0);
+	return NULL;
+}
+
+/* Walks of several threads do not disturb each other, nor a thread that waits. */
+SCENARIO(trees, several_threads)
+{
+	pthread_t threads[3], killer;
+
+	prepare();
+	struct pidring_process *process = start_tree(stubborn_root, (struct pidring_options){ 0 }, 7);
+	struct pidring_stop_options options = tree_steps(patient, 2);
+	check_int(pidring_process_stop(process, &options), 0);
+	for (int i = 0; i < 3; i++)
+		check_int(pthread_create(&threads[i], NULL, signal_often, process), 0);
+	for (int i = 0; i < 3; i++)
+		check_int(pthread_join(threads[i], NULL), 0);
+	check_int(pthread_create(&killer, NULL, kill_it, process), 0);
+	await_exit(process, -SIGKILL);
+	await_tree(process, 0);
+	check_int(pthread_join(killer, NULL), 0);
+	pidring_process_free(process);
+	tidy_up();
+}
+
+static _Atomic bool enough;
+
+static void *take_events(void *unused)
+{
+	struct pidring_event events[8];
+
+	(void)unused;
+	while (!atomic_load(&enough))
+		check(pidring_wait(engine, events, 8, 1 * MILLISECONDS) >= 0);
+	return NULL;
+}
+
+/* Another thread takes the steps; the object may be freed at any moment of that. */
+SCENARIO(trees, freed_while_another_thread_walks)
+{
+	static const struct pidring_stop_step steps[] = { { 0, 1 * MILLISECONDS },
+		                                          { SIGCONT, 1 * MILLISECONDS },
+		                                          { SIGKILL, 0 } };
+	struct pidring_stop_options options = tree_steps(steps, 3);
+	pthread_t thread;
+
+	prepare();
+	struct pidring_process *processes[20];
+	for (int i = 0; i < 20; i++)
+		processes[i] = start_tree(alone, (struct pidring_options){ 0 }, 1);
+	check_int(pthread_create(&thread, NULL, take_events, NULL), 0);
+	for (int i = 0; i < 20; i++) {
+		check_int(pidring_process_stop(processes[i], &options), 0);
+		poll(NULL, 0, i % 4);
+		check_int(pidring_process_kill(processes[i]), 0);
+		pidring_process_free(processes[i]);
+	}
+	check_nobody_is_left();
+	atomic_store(&enough, true);
+	check_int(pthread_join(thread, NULL), 0);
+	check(eventually(pidring_active_children(NULL, 0) == 0));
+	close_engine(engine);
+	latch_close(&ready);
 }
 
 /* --- a PID namespace --- */
