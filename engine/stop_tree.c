@@ -131,18 +131,20 @@ static struct pass walk(struct pidring_process *process, int signal_number, bool
 	struct tree tree;
 	int cancelability;
 
-	pass.result = copy_known(&tree, process);
-	if (pass.result == 0) {
-		family_leave();
-		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelability);
-		make_pass(&pass, &tree, signal_number, kills);
-		pthread_setcancelstate(cancelability, NULL);
-		family_enter();
-		if (process->stopping.known_version == version)
-			know(&process->stopping, &tree);
-		else
-			know_more(&process->stopping, &tree);
+	int r = copy_known(&tree, process);
+	if (r < 0) {
+		tree_release(&tree);
+		return (struct pass){ .result = r, .left = 1, .refused = 1 };
 	}
+	family_leave();
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelability);
+	make_pass(&pass, &tree, signal_number, kills);
+	pthread_setcancelstate(cancelability, NULL);
+	family_enter();
+	if (process->stopping.known_version == version)
+		know(&process->stopping, &tree);
+	else
+		know_more(&process->stopping, &tree);
 	tree_release(&tree);
 	return pass;
 }

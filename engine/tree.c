@@ -276,9 +276,12 @@ static size_t send_to_new(struct tree *tree, int signal_number, struct delivery 
 	return tried;
 }
 
+/* In nanoseconds: a fork takes so long. */
+enum { NAP = 200000 };
+
 static void nap(void)
 {
-	nanosleep(&(struct timespec){ .tv_nsec = 200 * 1000 }, NULL);
+	nanosleep(&(struct timespec){ .tv_nsec = NAP }, NULL);
 }
 
 static void begin_delivery(struct tree *tree)
