@@ -120,6 +120,10 @@ static void fill_event(struct pidring_process *process, unsigned bit, struct pid
 		ret_event->type = PIDRING_GROUP_STOPPED;
 		ret_event->code = process->stopping.end_code;
 		break;
+	case EVENT_TREE_STOPPED:
+		ret_event->type = PIDRING_TREE_STOPPED;
+		ret_event->code = process->stopping.tree_code;
+		break;
 	default:
 		take_exit(process, ret_event);
 	}

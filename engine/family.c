@@ -28,6 +28,7 @@ struct family family = {
 	.starts = TAILQ_HEAD_INITIALIZER(family.starts),
 	.objects = TAILQ_HEAD_INITIALIZER(family.objects),
 	.with_ends = TAILQ_HEAD_INITIALIZER(family.with_ends),
+	.due_trees = TAILQ_HEAD_INITIALIZER(family.due_trees),
 	.engines = LIST_HEAD_INITIALIZER(family.engines),
 	.slots = STAILQ_HEAD_INITIALIZER(family.slots),
 };
@@ -124,6 +125,7 @@ static void renew(void)
 	TAILQ_CONCAT(&family.inherited, &family.children, family_link);
 	dumpable_after_fork();
 	leave_starts();
+	TAILQ_INIT(&family.due_trees);
 	/* The end of one process's stream may be what another one gets: then they go later. */
 	if (!family_in_birth)
 		leave_streams();
@@ -169,6 +171,7 @@ void family_forget_originals(void)
 	forget_original(process);
 	TAILQ_INIT(&family.starts);
 	TAILQ_INIT(&family.with_ends);
+	TAILQ_INIT(&family.due_trees);
 	LIST_FOREACH(engine, &family.engines, link)
 	engine_forget(engine);
 	cgroups_forget();

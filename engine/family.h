@@ -37,6 +37,7 @@ struct family {
 	struct process_list starts;    /* under way, or not settled */
 	struct process_list objects;   /* all of them, but for current and parent of a main process */
 	struct process_list with_ends; /* those that have ends of streams open here */
+	struct process_list due_trees; /* a step of stopping them is due */
 	bool limit_raised;
 	unsigned undumpable; /* children that may make this process so; then it was, or was not: */
 	bool was_dumpable;

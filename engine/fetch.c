@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "engine.h"
 #include "explain.h"
+#include "stop.h"
 
 #include <errno.h>
 #include <string.h>
@@ -77,6 +78,16 @@ static int look(struct pidring *engine, int64_t timeout, const struct watch_inte
 	               : 0;
 }
 
+static void run_timers(struct pidring *engine)
+{
+	engine_run_timers(engine);
+	if (TAILQ_EMPTY(&family.due_trees))
+		return;
+	engine->fetching = true;
+	stop_due_trees();
+	engine->fetching = false;
+}
+
 /* With the lock held. */
 static int fetch(struct pidring *engine, struct pidring_event *events, size_t capacity, int64_t timeout,
                  const struct watch_interruption *interruption)
@@ -91,7 +102,7 @@ static int fetch(struct pidring *engine, struct pidring_event *events, size_t ca
 	for (;;) {
 		/* What the last call handed out, or nobody will fetch. */
 		engine_release_delivered(engine);
-		engine_run_timers(engine);
+		run_timers(engine);
 		size_t count = engine_take_events(engine, events, capacity);
 		if (count > 0)
 			return (int)count;

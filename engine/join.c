@@ -75,10 +75,13 @@ static int join(struct pidring_process *process, int64_t deadline)
 	if (r < 0 || process->state == PROCESS_ENDED)
 		return r;
 	if (deadline == 0) {
+		process->references++;
 		timekeeper_run();
-		if (process_look(process))
-			return 0;
-		return explain(-ETIMEDOUT, "process '%s' is still running", process->name);
+		bool ended = process_look(process);
+		if (!ended)
+			explain(-ETIMEDOUT, "process '%s' is still running", process->name);
+		process_unreference(process);
+		return ended ? 0 : -ETIMEDOUT;
 	}
 	r = wait_for_end(process, deadline);
 	return r == -ETIMEDOUT ? explain(r, "the process was still running when the time-out was over") : r;

@@ -48,7 +48,7 @@ struct settings {
 	int64_t drain, deadline;
 	struct pidring_stop_step *stop_steps;
 	size_t stop_step_count;
-	bool stop_group, report_stops, report_exec;
+	bool stop_group, stop_tree, report_stops, report_exec;
 };
 
 extern const char *const stream_names[3];

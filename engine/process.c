@@ -87,6 +87,7 @@ static void release(struct pidring_process *process)
 	job_control_free(process);
 	free(process->placements);
 	free(process->stopping.own_steps);
+	free(process->stopping.known);
 	free(process->parent_name);
 	free(process->identity);
 	free(process->name);
@@ -279,6 +280,7 @@ void process_localize(struct pidring_process *process)
 	output_forget(process);
 	input_forget(process);
 	process->deadline_timer.moment = process->stop_timer.moment = process->drain_timer.moment = INT64_MAX;
+	process->stopping.walking = process->stopping.is_due = false;
 	process->slot = NULL;
 	process->box = NULL;
 	process->forkserver = NULL;

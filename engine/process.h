@@ -45,6 +45,7 @@ enum {
 	EVENT_STDOUT_ENDED = 1 << 9,
 	EVENT_STDERR_ENDED = 1 << 10,
 	EVENT_GROUP_STOPPED = 1 << 11,
+	EVENT_TREE_STOPPED = 1 << 12,
 };
 
 /* One thing that an engine watches for a process. It holds a reference to the process from when it is queued
@@ -63,6 +64,9 @@ struct process_watch {
 };
 
 SLIST_HEAD(process_watches, process_watch);
+
+enum stop_scope { STOP_PROCESS, STOP_GROUP, STOP_TREE };
+
 /* Stopping it step by step. */
 struct stopping {
 	const struct pidring_stop_step *steps; /* the next one */
@@ -71,8 +75,19 @@ struct stopping {
 	int64_t next;                          /* the moment of the next one */
 	bool outlives;                         /* it goes on for the group after the end of its leader */
 	int end_code;                          /* how that has come to an end */
-	bool group;
+	enum stop_scope scope;
 	int last_signal; /* that was sent; 0: none */
+	unsigned serial; /* counts those that have begun or ended */
+
+	/* Of a tree. */
+	bool to_tell;              /* its end, which is still to come */
+	bool walking;              /* some thread takes a step of it, without the lock */
+	bool is_due;               /* in the family's list */
+	bool kills;                /* a step was SIGKILL */
+	int tree_code;             /* how it has come to an end */
+	struct tree_member *known; /* who was found, by whichever call */
+	size_t known_count;
+	unsigned known_version;
 };
 
 TAILQ_HEAD(process_list, pidring_process);
@@ -134,7 +149,7 @@ struct pidring_process {
 	struct timer deadline_timer, stop_timer, drain_timer;
 	bool deadline_passed;
 	struct stopping stopping;
-	TAILQ_ENTRY(pidring_process) engine_link, event_link;
+	TAILQ_ENTRY(pidring_process) engine_link, event_link, tree_link;
 
 	struct process_list *listed_in; /* children, inherited, or NULL */
 	TAILQ_ENTRY(pidring_process) family_link;

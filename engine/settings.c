@@ -147,6 +147,7 @@ static struct settings plain_settings(const struct pidring_options *options)
 		.drain = options->drain,
 		.deadline = options->deadline,
 		.stop_group = options->stop_group,
+		.stop_tree = options->stop_tree,
 		.report_stops = options->report_stops,
 		.report_exec = options->report_exec,
 	};

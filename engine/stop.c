@@ -4,7 +4,7 @@
  *
  * Signals to a group go through the leader's pidfd, which stands for the group, too, and never for a later one of
  * the same number. A child makes its group itself, some time after the start: until then nobody is in it, and the
- * child alone is all that there is to signal.
+ * child alone is all that there is to signal. How a tree is stopped is in stop_tree.c.
  */
 #include "stop.h"
 
@@ -29,7 +29,7 @@ static const struct pidring_stop_step default_steps[] = {
 
 /* --- groups --- */
 
-static bool leads_group(const struct pidring_process *process)
+bool stop_leads_group(const struct pidring_process *process)
 {
 	const struct settings *settings = process->settings;
 
@@ -70,15 +70,16 @@ static bool is_over(struct pidring_process *process)
 {
 	if (!process_look(process))
 		return false;
-	return !process->stopping.group || signal_group(process, 0) == -ESRCH;
+	return process->stopping.scope != STOP_GROUP || signal_group(process, 0) == -ESRCH;
 }
 
-static void end_stop(struct pidring_process *process)
+void stop_end(struct pidring_process *process)
 {
 	struct stopping *stopping = &process->stopping;
 
+	stopping->serial++;
 	stopping->left = 0;
-	stopping->outlives = false;
+	stopping->outlives = stopping->to_tell = stopping->walking = stopping->kills = false;
 	free(stopping->own_steps);
 	stopping->own_steps = NULL;
 	engine_set_timer(process, &process->stop_timer, INT64_MAX);
@@ -88,8 +89,8 @@ static int send_signal(struct pidring_process *process, int signal_number)
 {
 	if (signal_number == 0)
 		return 0;
-	int r = process->stopping.group ? signal_group(process, signal_number)
-	                                : sys_pidfd_send_signal(process->pidfd, signal_number);
+	int r = process->stopping.scope == STOP_GROUP ? signal_group(process, signal_number)
+	                                              : sys_pidfd_send_signal(process->pidfd, signal_number);
 	/* SIGCONT ends nothing. */
 	if (r == 0 && signal_number != SIGCONT)
 		process->stopping.last_signal = signal_number;
@@ -107,16 +108,13 @@ static int take_step(struct pidring_process *process)
 	return send_signal(process, signal_number);
 }
 
-/* Nobody tells when the last of a group is gone. */
-enum { LOOK_EVERY = 20 * 1000 * 1000 };
-
 static int64_t next_look(const struct pidring_process *process)
 {
 	int64_t next = process->stopping.next;
 
 	if (process->state != PROCESS_ENDED)
 		return next;
-	int64_t look = clock_deadline(LOOK_EVERY);
+	int64_t look = clock_deadline(STOP_LOOK_EVERY);
 	return look < next ? look : next;
 }
 
@@ -142,11 +140,15 @@ static void carry_on(struct pidring_process *process)
 	}
 	if (stopping->outlives)
 		tell_end(process, over);
-	end_stop(process);
+	stop_end(process);
 }
 
 void stop_due(struct pidring_process *process)
 {
+	if (process->stopping.scope == STOP_TREE) {
+		stop_tree_due(process);
+		return;
+	}
 	process->references++;
 	carry_on(process);
 	process_unreference(process);
@@ -154,7 +156,7 @@ void stop_due(struct pidring_process *process)
 
 bool stop_is_under_way(const struct pidring_process *process)
 {
-	return process->stopping.left > 0;
+	return process->stopping.left > 0 || process->stopping.to_tell;
 }
 
 static void take_default_steps(struct pidring_process *process)
@@ -170,25 +172,56 @@ static void take_default_steps(struct pidring_process *process)
 	stopping->left = sizeof default_steps / sizeof default_steps[0];
 }
 
-/* Takes over `own_steps`, if there are any. -EPERM: not even the first signal may be sent. */
-static int begin_stop(struct pidring_process *process, struct pidring_stop_step *own_steps, size_t count,
-                      bool group)
+static enum stop_scope own_scope(const struct pidring_process *process)
+{
+	if (process->settings->stop_tree)
+		return STOP_TREE;
+	return process->settings->stop_group ? STOP_GROUP : STOP_PROCESS;
+}
+
+/* One that has outlived the process is told of also if another takes its place; only one of the same kind does so
+ * later. */
+static void give_way(struct pidring_process *process, enum stop_scope scope)
+{
+	struct stopping *stopping = &process->stopping;
+	bool outlives = stopping->outlives;
+
+	if (scope == STOP_TREE && outlives)
+		tell_end(process, is_over(process));
+	if (scope != STOP_TREE && stopping->to_tell && process->state == PROCESS_ENDED)
+		stop_tree_tell(process, stopping->last_signal);
+	stop_end(process);
+	stopping->outlives = scope != STOP_TREE && outlives;
+}
+
+/* Takes over `own_steps`, if there are any. */
+static void take_steps(struct pidring_process *process, struct pidring_stop_step *own_steps, size_t count,
+                       enum stop_scope scope)
 {
 	struct stopping *stopping = &process->stopping;
 
 	process_look(process);
-	/* If its last event has not been told, the end of a group's stop will be. */
-	bool outlives = stopping->outlives || (group && process->state == PROCESS_ENDED && process->counted);
-	end_stop(process);
-	stopping->outlives = outlives;
+	give_way(process, scope);
+	stopping->scope = scope;
 	if (own_steps) {
 		stopping->steps = stopping->own_steps = own_steps;
 		stopping->left = count;
 	} else {
 		take_default_steps(process);
 	}
-	stopping->group = group;
+}
+
+/* The same, and begins. -EPERM: not even the first signal may be sent. */
+static int begin_stop(struct pidring_process *process, struct pidring_stop_step *own_steps, size_t count,
+                      enum stop_scope scope)
+{
+	struct stopping *stopping = &process->stopping;
 	int r = 0;
+
+	take_steps(process, own_steps, count, scope);
+	/* If its last event has not been told, the end of a group's stop will be. */
+	if (scope == STOP_GROUP && process->state == PROCESS_ENDED && process->counted)
+		stopping->outlives = true;
 	/* A look may find the end, and go on from there. */
 	if (!is_over(process) && stopping->left > 0)
 		r = take_step(process);
@@ -198,13 +231,29 @@ static int begin_stop(struct pidring_process *process, struct pidring_stop_step 
 	return r == -EPERM ? r : 0;
 }
 
+/* The first step is due now, and is the caller's to take. */
+static void begin_tree_stop(struct pidring_process *process, struct pidring_stop_step *own_steps,
+                            size_t count)
+{
+	struct stopping *stopping = &process->stopping;
+
+	take_steps(process, own_steps, count, STOP_TREE);
+	stopping->next = 0;
+	stopping->to_tell = process->state != PROCESS_ENDED || process->counted;
+}
+
 void stop_at_end(struct pidring_process *process)
 {
 	struct stopping *stopping = &process->stopping;
 
 	engine_set_timer(process, &process->deadline_timer, INT64_MAX);
-	if (!stopping->group || !process->has_handle || !process->engine) {
-		end_stop(process);
+	if (stopping->scope == STOP_PROCESS || !process->has_handle || !process->engine) {
+		stop_end(process);
+		return;
+	}
+	if (stopping->scope == STOP_TREE) {
+		if (stopping->to_tell)
+			engine_set_timer(process, &process->stop_timer, 0);
 		return;
 	}
 	if (stopping->left == 0)
@@ -216,7 +265,7 @@ void stop_at_end(struct pidring_process *process)
 void stop_forget(struct pidring_process *process)
 {
 	engine_set_timer(process, &process->deadline_timer, INT64_MAX);
-	end_stop(process);
+	stop_end(process);
 }
 
 /* --- deadlines --- */
@@ -232,6 +281,27 @@ void deadline_begin(struct pidring_process *process)
 	engine_set_timer(process, &process->deadline_timer, process->start_time + deadline);
 }
 
+static void stop_by_deadline(struct pidring_process *process)
+{
+	enum stop_scope scope = own_scope(process);
+
+	if (scope != STOP_TREE) {
+		begin_stop(process, NULL, 0, scope);
+		return;
+	}
+	begin_tree_stop(process, NULL, 0);
+	engine_set_timer(process, &process->stop_timer, 0);
+}
+
+void stop_by_kill(struct pidring_process *process)
+{
+	static const struct pidring_stop_step step = { SIGKILL, 0 };
+
+	begin_tree_stop(process, NULL, 0);
+	process->stopping.steps = &step;
+	process->stopping.left = 1;
+}
+
 void deadline_due(struct pidring_process *process)
 {
 	process->references++;
@@ -240,7 +310,7 @@ void deadline_due(struct pidring_process *process)
 		engine_push(process, EVENT_DEADLINE_PASSED);
 		/* One that is under way would only begin again with its mildest signal. */
 		if (process->stopping.left == 0)
-			begin_stop(process, NULL, 0, process->settings->stop_group);
+			stop_by_deadline(process);
 	}
 	process_unreference(process);
 }
@@ -248,7 +318,7 @@ void deadline_due(struct pidring_process *process)
 /* --- calls --- */
 
 /* With the lock held: why a signal cannot be sent to it by this process. */
-static int check_started(const struct pidring_process *process, const char *what)
+int stop_check_started(const struct pidring_process *process, const char *what)
 {
 	if (process->closed)
 		return explain_closed(process);
@@ -262,9 +332,9 @@ static int check_started(const struct pidring_process *process, const char *what
 }
 
 /* And why nothing can be done to it later. */
-static int check_timed(const struct pidring_process *process, const char *what)
+int stop_check_timed(const struct pidring_process *process, const char *what)
 {
-	int r = check_started(process, what);
+	int r = stop_check_started(process, what);
 
 	if (r == 0 && !process->engine)
 		r = explain(-ESHUTDOWN, "process '%s' cannot be %s: its engine was closed", process->name,
@@ -272,7 +342,7 @@ static int check_timed(const struct pidring_process *process, const char *what)
 	return r;
 }
 
-static int explain_parent(void)
+int stop_explain_parent(void)
 {
 	return explain(-EPERM, "the parent process is not signalled");
 }
@@ -282,12 +352,12 @@ int pidring_process_signal_group(struct pidring_process *process, int signal_num
 	if (!process)
 		return explain_null("pidring_process_signal_group");
 	if (process->kind == PROCESS_PARENT)
-		return explain_parent();
+		return stop_explain_parent();
 	if (signal_number < 0 || signal_number > SYS_SIGNALS)
 		return explain(-EINVAL, "there is no signal %d", signal_number);
 	process_enter(process);
-	int r = check_started(process, "signalled with its group");
-	if (r == 0 && !leads_group(process)) {
+	int r = stop_check_started(process, "signalled with its group");
+	if (r == 0 && !stop_leads_group(process)) {
 		r = explain_no_group(process);
 	} else if (r == 0) {
 		/* Reaped here if it has ended: a zombie would be taken for somebody. */
@@ -314,19 +384,34 @@ static int copy_steps(struct pidring_stop_step **ret_steps, const struct pidring
 	return 0;
 }
 
-/* With the lock held. Takes `steps` over. */
-static int stop(struct pidring_process *process, struct pidring_stop_step *steps, size_t count, bool group)
+static enum stop_scope scope_of(const struct pidring_process *process,
+                                const struct pidring_stop_options *options)
 {
-	int r = check_timed(process, "stopped");
+	enum stop_scope scope = own_scope(process);
 
-	group |= r == 0 && process->settings->stop_group;
-	if (r == 0 && group && !leads_group(process))
+	if (options->tree)
+		return STOP_TREE;
+	return options->group && scope == STOP_PROCESS ? STOP_GROUP : scope;
+}
+
+/* With the lock held. Takes `steps` over. */
+static int stop(struct pidring_process *process, struct pidring_stop_step *steps,
+                const struct pidring_stop_options *options)
+{
+	int r = stop_check_timed(process, "stopped");
+	enum stop_scope scope = r == 0 ? scope_of(process, options) : STOP_PROCESS;
+
+	if (r == 0 && scope == STOP_GROUP && !stop_leads_group(process))
 		r = explain_no_group(process);
 	if (r < 0) {
 		free(steps);
 		return r;
 	}
-	r = begin_stop(process, steps, count, group);
+	if (scope == STOP_TREE) {
+		begin_tree_stop(process, steps, options->step_count);
+		return stop_tree_begin(process);
+	}
+	r = begin_stop(process, steps, options->step_count, scope);
 	return r < 0 ? explain(r, "process '%s' may not be signalled: %s", process->name, strerror(-r)) : 0;
 }
 
@@ -338,14 +423,14 @@ int pidring_process_stop(struct pidring_process *process, const struct pidring_s
 	if (!process)
 		return explain_null("pidring_process_stop");
 	if (process->kind == PROCESS_PARENT)
-		return explain_parent();
+		return stop_explain_parent();
 	int r = stop_options_read(&read, options);
 	if (r == 0)
 		r = copy_steps(&steps, &read);
 	if (r < 0)
 		return r;
 	process_enter(process);
-	r = stop(process, steps, read.step_count, read.group);
+	r = stop(process, steps, &read);
 	family_leave();
 	return r;
 }
@@ -355,9 +440,9 @@ int pidring_process_set_deadline(struct pidring_process *process, int64_t timeou
 	if (!process)
 		return explain_null("pidring_process_set_deadline");
 	if (process->kind == PROCESS_PARENT)
-		return explain_parent();
+		return stop_explain_parent();
 	process_enter(process);
-	int r = check_timed(process, "given a deadline");
+	int r = stop_check_timed(process, "given a deadline");
 	if (r == 0 && !process_look(process))
 		engine_set_timer(process, &process->deadline_timer, clock_deadline(timeout));
 	family_leave();

@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "engine.h"
 #include "family.h"
+#include "stop.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -48,12 +49,18 @@ static int64_t next_timer(void)
 	return next;
 }
 
-void timekeeper_run(void)
+static void run_timers(void)
 {
 	struct pidring *engine;
 
 	LIST_FOREACH(engine, &family.engines, link)
 	engine_run_timers(engine);
+}
+
+void timekeeper_run(void)
+{
+	run_timers();
+	stop_due_trees();
 }
 
 static bool is_kept(void)
@@ -155,8 +162,9 @@ static int wait_by_bell(struct pollfd *items, size_t count, int64_t deadline)
 
 	do {
 		keeping.awake = true;
-		timekeeper_run();
+		run_timers();
 		keeping.awake = false;
+		stop_due_trees();
 		r = sleep_by_bell(items, count, deadline);
 	} while (r == 0 && !is_over(deadline));
 	/* The bell that this thread has taken, or the time that it has kept, is another's now. */

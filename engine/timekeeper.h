@@ -16,7 +16,7 @@ enum { TIMEKEEPER_ITEMS = 1 };
 
 /* As watch_sentinels, and does meanwhile what is due in any engine. The lock is released during the wait. */
 int timekeeper_wait(struct pollfd *items, size_t count, int64_t deadline);
-/* Does what is due in any engine, without waiting. */
+/* Does what is due in any engine, without waiting; the lock may be released meanwhile. */
 void timekeeper_run(void);
 /* A timer of an engine has been set. */
 void timekeeper_notice(void);

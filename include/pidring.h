@@ -269,8 +269,10 @@ enum pidring_event_type {
 	 * nobody is left in the group (a member counts until somebody has reaped it), else the last signal that was
 	 * sent. */
 	PIDRING_GROUP_STOPPED = 11,
-	/* The same after a stop of the whole tree (`stop_tree`, pidring_process_kill_tree): told once for each, after the
-	 * process's end. `code` is 0 if nobody is left of it, else the last signal that was sent. */
+	/* The same after a stop of the whole tree (`stop_tree`, pidring_process_kill_tree): told once for each that was not
+	 * replaced, after the process's end. `code` is 0 if nobody is left of it (a member counts until it ends), else the last
+	 * signal that was sent: the steps are over, and so is the wait of the last. After SIGKILL the end is awaited,
+	 * whenever it comes, of all but those who may not be signalled. */
 	PIDRING_TREE_STOPPED = 12,
 	/* With `subreaper`: a process has ended, and was reaped, that was left to this one. `pid` and `code` (as of
 	 * EXITED); `process` is NULL. */
@@ -616,7 +618,8 @@ struct pidring_options {
 	 * new_group, new_session or a terminal. The process's last event comes when that is over
 	 * (PIDRING_GROUP_STOPPED); to free it earlier is to leave those that are left alone. */
 	bool stop_group;
-	/* The same for its whole tree, as of pidring_process_signal_tree; the end is told by PIDRING_TREE_STOPPED. */
+	/* The same for its whole tree, as of pidring_process_signal_tree; needs no group, and goes before `stop_group`. The end
+	 * is told by PIDRING_TREE_STOPPED. */
 	bool stop_tree;
 	/* PIDRING_STOPPED and PIDRING_CONTINUED are told. */
 	bool report_stops;
@@ -838,7 +841,7 @@ struct pidring_stop_options {
 
 /*
  * Begins to stop the process: sends the first signal at once and returns; the others follow, each after its
- * wait, until the process has ended (with `group`: until nobody is left in its group), whenever somebody is
+ * wait, until the process has ended (with `group` or `tree`: until nobody is left in its group or tree), whenever somebody is
  * inside pidring_wait or a join of a process of this engine, or drives it by pidring_fd. A stop that is under way
  * is replaced. `options` may be NULL. 0 also if the process has ended.
  *
@@ -846,7 +849,8 @@ struct pidring_stop_options {
  *   -ESRCH      not started, or the current process
  *   -ECHILD     another process constructed it
  *   -ESHUTDOWN  its engine was closed
- *   -EPERM      the parent process; not allowed to signal it; `group`, but it leads none
+ *   -EPERM      the parent process; not allowed to signal it (with `tree`: any of its tree); `group`, but it leads none
+ *   -EIO, -ENOENT, -EMFILE, -ENFILE   with `tree`: as pidring_process_signal_tree; nothing has begun
  *   -EINVAL     options->size, a signal, or a negative wait
  *   -ENOMEM
  */
@@ -1492,8 +1496,13 @@ PIDRING_PUBLIC int pidring_cgroup_free(struct pidring_cgroup *cgroup);
  * The tree of a process is itself and everything that came of it. Three means find it: its control group, if it was
  * started in one (all that is in the group); its PID namespace, if it has made one; else a walk along the parents of all
  * processes, together with its process group if it leads one, until a pass finds nobody new. The first two are airtight: nobody can leave.
- * A walk misses who has lost its parents before (unless it is in the group) and a daemon that left both. With
- * `subreaper` whoever it missed becomes this process's child and ends in PIDRING_ORPHAN_ENDED.
+ * A walk misses who has lost its parents before (unless it is in the group, or an earlier call has found it) and a daemon
+ * that left both. With `subreaper` whoever it missed becomes this process's child and ends in PIDRING_ORPHAN_ENDED.
+ *
+ * A walk looks at every process of the machine in /proc (some microseconds each), never with a lock held. It signals nobody
+ * but those whom it has recognized by pid and moment of start, through a pidfd. Before SIGKILL it sends SIGSTOP, until all
+ * whom it finds stand still, so that nobody is born behind its back (`report_stops` may tell of it). Any other signal each
+ * gets once; who is born of somebody that has it already does not get it.
  */
 enum pidring_tree_means {
 	PIDRING_TREE_CGROUP = 1,
@@ -1503,26 +1512,29 @@ enum pidring_tree_means {
 
 /*
  * Sends a signal to every process of the tree, also when the process itself has ended. Returns how many got it, and in
- * *ret_means (which may be NULL) how they were found. With a PID namespace only SIGKILL is sent by means of it; other signals
- * go to those whom a walk finds.
+ * *ret_means (which may be NULL) how they were found. With a PID namespace only SIGKILL is sent by means of it (to its init: 1,
+ * whoever else is in it); other signals go to those whom a walk finds. Signal 0 only counts.
  *
  *   -EBADF    closed
  *   -ESRCH    not started; nobody is left
  *   -EPERM    not allowed to signal any of them
  *   -ECHILD   another process constructed it
  *   -EINVAL   no such signal
- *   -EIO, -ENOENT   no /proc to walk in
+ *   -EIO, -ENOENT   no /proc to walk in: it is that of another PID namespace, or none is mounted
+ *   -EMFILE, -ENFILE, -ENOMEM   the walk could not be made, or ended half-way
  */
 PIDRING_PUBLIC int pidring_process_signal_tree(struct pidring_process *process, int signal_number,
                                                enum pidring_tree_means *ret_means);
-/* Ends the whole tree by SIGKILL at once; PIDRING_TREE_STOPPED tells when nobody is left. A stop that is under way is
- * replaced. Errors as pidring_process_signal_tree, but 0 if nobody is left; -ESHUTDOWN: its engine was closed. */
+/* Ends the whole tree by SIGKILL at once; PIDRING_TREE_STOPPED tells when nobody is left (but not after the process's last
+ * event). A stop that is under way is replaced. Errors as pidring_process_signal_tree, but 0 if nobody is left;
+ * -ESHUTDOWN: its engine was closed. */
 PIDRING_PUBLIC int pidring_process_kill_tree(struct pidring_process *process,
                                              enum pidring_tree_means *ret_means);
 
 /* Sends a signal to every descendant of this process (forkservers and parked children excepted), until a pass finds nobody
- * new. Returns how many got it. As PID 1 of a namespace: to everybody else in it. -EINVAL: no such signal. -EIO, -ENOENT:
- * no /proc. */
+ * new. Returns how many got it; 0: there is none. As PID 1 of a namespace, without forkservers: to everybody else in it, by one
+ * call of the kernel's, without /proc (then 1 stands for any number). -EINVAL: no such signal. -EPERM: none of them may be
+ * signalled. -EIO, -ENOENT, -EMFILE, -ENFILE, -ENOMEM: as pidring_process_signal_tree. */
 PIDRING_PUBLIC int pidring_signal_descendants(int signal_number);
 /* 1: this process has children that have not been reaped, whoever started them (forkservers and parked children
  * excepted, and what the host has cloned without SIGCHLD); 0: none, and so, for a subreaper or init, no descendant at all. */

@@ -35,6 +35,38 @@ void forkserver_count(struct forkserver *forkserver, struct forkserver_counts *r
 			ret_counts->servers++;
 }
 
+/* The kernel writes the number a moment after the child is there. */
+static bool is_being_cloned(const struct forkserver *forkserver, const struct entry *entry)
+{
+	struct nursery_box *box = pool_box(forkserver, entry);
+
+	return atomic_load(&forkserver->nursery->asked[entry - forkserver->entries]) == REQUEST_NONE &&
+	       !pool_is_answered(box) && *(volatile pid_t *)&box->pid == 0;
+}
+
+int forkserver_has(struct forkserver *forkserver, pid_t child)
+{
+	int r = 0;
+
+	forkserver_collect(forkserver);
+	if (forkserver->ended)
+		return 0;
+	for (unsigned i = 0; i < forkserver->post_count; i++)
+		if (forkserver->posts[i].pidfd >= 0 && forkserver->posts[i].pid == child)
+			return 1;
+	for (unsigned i = 0; i < forkserver->boxes; i++) {
+		const struct entry *entry = &forkserver->entries[i];
+
+		if (entry->list == &forkserver->parked && entry->pid == child)
+			return 1;
+		if (entry->list == &forkserver->coming && pool_box(forkserver, entry)->pid == child)
+			return 1;
+		if (entry->asked && is_being_cloned(forkserver, entry))
+			r = -EAGAIN;
+	}
+	return r;
+}
+
 bool forkserver_knows(const struct forkserver *forkserver, const void *function)
 {
 	return known_functions_still_have(&forkserver->first.known, function);

@@ -73,6 +73,9 @@ void forkserver_forget(struct forkserver *forkserver);
 int forkserver_wait_ready(struct forkserver *forkserver);
 /* Whether it may still be used: it lives, and this process has the same credentials as then. */
 bool forkserver_is_current(struct forkserver *forkserver);
+/* Whether this child is a server, or waits for its task: 1; 0: neither; -EAGAIN: it may be one that is being cloned at
+ * this moment. */
+int forkserver_has(struct forkserver *forkserver, pid_t child);
 bool forkserver_knows(const struct forkserver *forkserver, const void *function);
 void forkserver_count(struct forkserver *forkserver, struct forkserver_counts *ret_counts);
 /* So that a fork that comes now knows what there is to close. */
