@@ -39,6 +39,7 @@ struct settings {
 	bool given_mask, given_ignored; /* the next two are there */
 	sys_signal_set signal_mask, ignored_signals;
 	struct confinement *confinement; /* NULL: none */
+	struct pidring_cgroup *cgroup;   /* likewise; the process has a reference */
 	bool new_session, new_group, foreground;
 	bool set_umask;
 	mode_t umask;

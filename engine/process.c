@@ -4,6 +4,7 @@
 #include "process.h"
 
 #include "clock.h"
+#include "confine/cgroup.h"
 #include "engine.h"
 #include "explain.h"
 #include "family.h"
@@ -77,9 +78,12 @@ void process_wipe_authkey(struct pidring_process *process)
 	process->authkey_length = 0;
 }
 
+/* With the lock held: others may have to do with its control group. */
 static void release(struct pidring_process *process)
 {
 	process_wipe_authkey(process);
+	if (process->settings && process->settings->cgroup)
+		cgroup_unreference(process->settings->cgroup);
 	settings_free(process->settings);
 	launch_free(process->launch);
 	output_free(process);
@@ -237,6 +241,8 @@ int pidring_process_new(struct pidring_process **ret_process, struct pidring *en
 	process->settings = settings;
 
 	family_enter();
+	if (settings->cgroup)
+		cgroup_reference(settings->cgroup);
 	r = inherit(process, &read, number);
 	if (r == 0)
 		r = make_streams(process);
@@ -248,7 +254,9 @@ int pidring_process_new(struct pidring_process **ret_process, struct pidring *en
 	}
 	family_leave();
 	if (r < 0) {
+		family_enter();
 		release(process);
+		family_leave();
 		return explain(r, "no memory for a process object");
 	}
 	*ret_process = process;

@@ -137,6 +137,7 @@ static struct settings plain_settings(const struct pidring_options *options)
 		.new_session = options->new_session,
 		.new_group = options->new_group,
 		.foreground = options->foreground,
+		.cgroup = options->cgroup,
 		.given_mask = options->signal_mask,
 		.given_ignored = options->ignored_signals,
 		.signal_mask = read_set(options->signal_mask),

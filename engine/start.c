@@ -10,10 +10,12 @@
 #include "birth/birth.h"
 #include "bootstrap.h"
 #include "clock.h"
+#include "confine/cgroup.h"
 #include "confine/work.h"
 #include "engine.h"
 #include "explain.h"
 #include "family.h"
+#include "household.h"
 #include "input.h"
 #include "job_control.h"
 #include "orphans.h"
@@ -57,6 +59,22 @@ static int check_start(struct pidring_process *process)
 	return 0;
 }
 
+/* Some kernels go on to kill whatever is created in a group that was killed once. */
+static int check_cgroup(const struct pidring_process *process)
+{
+	const struct pidring_cgroup *cgroup = process->settings->cgroup;
+
+	if (cgroup && cgroup_descriptor(cgroup) < 0)
+		return explain(-EBADF,
+		               "process '%s' cannot be started: its control group was freed, or is "
+		               "another process's",
+		               process->name);
+	if (cgroup && cgroup_was_killed(cgroup))
+		return explain(-ESTALE, "process '%s' cannot be started: its control group was killed",
+		               process->name);
+	return 0;
+}
+
 /* With the lock held. */
 static int begin(struct start *start)
 {
@@ -76,6 +94,9 @@ static int begin(struct start *start)
 		explain(r, "no descriptors for a start: %s", strerror(-r));
 		return start_fail(&process->failure, PIDRING_STEP_PREPARE, r);
 	}
+	r = check_cgroup(process);
+	if (r < 0)
+		return start_fail(&process->failure, PIDRING_STEP_CGROUP, r);
 	r = start_find_server(start);
 	if (r < 0)
 		return start_fail(&process->failure, PIDRING_STEP_FORKSERVER, r);
@@ -85,6 +106,8 @@ static int begin(struct start *start)
 	process->low->references++;
 	TAILQ_INSERT_TAIL(&family.starts, process, start_link);
 	orphans_birth_begins(process);
+	if (process->settings->cgroup)
+		cgroup_entry_begins(process->settings->cgroup);
 	start->reports = start_is_program(process);
 	process->state = PROCESS_STARTING;
 	process->references++;
@@ -121,6 +144,8 @@ static void plan_place(struct child_plan *plan, const struct pidring_process *pr
 		.report_descriptor = -1,
 		.kept_descriptor = -1,
 		.confine = process->confine,
+		.enter_cgroup = settings->cgroup,
+		.cgroup = settings->cgroup ? cgroup_descriptor(settings->cgroup) : -1,
 	};
 }
 
@@ -277,12 +302,13 @@ static int prepare_served(struct start *start)
 	return r < 0 ? r : start_pack(start);
 }
 
-/* With the lock held: one that is confined tells whether it could begin. */
+/* With the lock held: one that is confined tells whether it could begin; so does one for a group that it may have to enter
+ * by itself. */
 static struct child_plan *take_function_plan(struct start *start)
 {
 	struct pidring_process *process = start->process;
 
-	if (!process->confine)
+	if (!process->confine && !process->settings->cgroup)
 		return &start->function_plan;
 	process->slot = birth_slot_take(&family.slots);
 	start->reports = process->slot;
@@ -598,6 +624,8 @@ static int first_half(struct start *start)
 
 	family_enter();
 	orphans_birth_ended(process, r == 0);
+	if (process->settings->cgroup)
+		cgroup_entry_ended(process->settings->cgroup, r == 0);
 	if (r < 0) {
 		roll_back(start);
 	} else if (!start->waits) {

@@ -83,6 +83,9 @@ static enum pidring_step step_of_birth(const struct start *start)
 
 	if (start->failure.step != PIDRING_STEP_NONE)
 		return start->failure.step;
+	if (start->process->settings->cgroup &&
+	    (error == EBUSY || error == EOPNOTSUPP || error == ENODEV || error == EACCES))
+		return PIDRING_STEP_CGROUP;
 	if (confinement && confinement->clone_flags && refused)
 		return PIDRING_STEP_NAMESPACE;
 	return PIDRING_STEP_CLONE;

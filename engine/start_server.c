@@ -21,7 +21,7 @@ int start_find_server(struct start *start)
 	if (settings->start_method != PIDRING_FORKSERVER || start->attempts > 1)
 		return 0;
 	/* Its children live where it does. */
-	if (settings->confinement)
+	if (settings->confinement || settings->cgroup)
 		return 0;
 	engine_find_forkserver(process->engine, &forkserver);
 	if (!forkserver)

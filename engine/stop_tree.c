@@ -13,6 +13,7 @@
 #include "stop.h"
 
 #include "clock.h"
+#include "confine/cgroup.h"
 #include "confine/confinement.h"
 #include "engine.h"
 #include "explain.h"
@@ -36,8 +37,18 @@ static bool is_init(const struct pidring_process *process)
 	return confinement && (confinement->clone_flags & CLONE_NEWPID);
 }
 
+/* One that has been freed meanwhile tells nothing any more. */
+static bool has_cgroup(const struct pidring_process *process)
+{
+	const struct pidring_cgroup *cgroup = process->settings->cgroup;
+
+	return cgroup && cgroup_descriptor(cgroup) >= 0;
+}
+
 enum pidring_tree_means stop_tree_means(const struct pidring_process *process, int signal_number)
 {
+	if (has_cgroup(process))
+		return PIDRING_TREE_CGROUP;
 	return is_init(process) && signal_number == SIGKILL ? PIDRING_TREE_NAMESPACE : PIDRING_TREE_WALK;
 }
 
@@ -166,9 +177,33 @@ static struct pass signal_init(struct pidring_process *process, int signal_numbe
 	return pass;
 }
 
+/* All that is in the group, in one call for SIGKILL. */
+static struct pass signal_cgroup(struct pidring_process *process, int signal_number)
+{
+	struct pidring_cgroup *cgroup = process->settings->cgroup;
+	int populated = cgroup_is_populated(cgroup);
+	struct pass pass = { .left = populated != 0 };
+
+	if (signal_number == LOOK)
+		return pass;
+	if (populated == 0)
+		pass.result =
+			explain(-ESRCH, "nobody is left in control group %s", pidring_cgroup_path(cgroup));
+	else if (signal_number == SIGKILL)
+		pass.result = cgroup_kill(cgroup);
+	else
+		pass.result = cgroup_signal(cgroup, signal_number);
+	if (signal_number == SIGKILL && pass.result == 0)
+		pass.result = 1;
+	pass.refused = pass.result == -EPERM;
+	return pass;
+}
+
 /* By whatever means there is. */
 static struct pass reach(struct pidring_process *process, int signal_number, bool kills)
 {
+	if (has_cgroup(process))
+		return signal_cgroup(process, signal_number);
 	if (is_init(process) &&
 	    (signal_number == LOOK || signal_number == SIGKILL || process->state == PROCESS_ENDED))
 		return signal_init(process, signal_number);
