@@ -177,25 +177,33 @@ static struct pass signal_init(struct pidring_process *process, int signal_numbe
 	return pass;
 }
 
-/* All that is in the group, in one call for SIGKILL. */
-static struct pass signal_cgroup(struct pidring_process *process, int signal_number)
+static int kill_cgroup(struct pidring_cgroup *cgroup)
 {
-	struct pidring_cgroup *cgroup = process->settings->cgroup;
+	int count = cgroup_signal(cgroup, 0);
+	int r = cgroup_kill(cgroup);
+
+	if (r < 0)
+		return r;
+	return count > 0 ? count : 1;
+}
+
+/* With the lock held: it takes as long as the group is large. An empty one is not killed, as nothing could be started in it
+ * afterwards. */
+static struct pass signal_cgroup(struct pidring_cgroup *cgroup, int signal_number)
+{
 	int populated = cgroup_is_populated(cgroup);
-	struct pass pass = { .left = populated != 0 };
+	struct pass pass = { .left = populated != 0, .refused = populated < 0 };
 
 	if (signal_number == LOOK)
 		return pass;
-	if (populated == 0)
-		pass.result =
-			explain(-ESRCH, "nobody is left in control group %s", pidring_cgroup_path(cgroup));
+	if (populated < 0)
+		pass.result = populated;
+	else if (populated == 0)
+		pass.result = explain(-ESRCH, "nobody is left in control group '%s'", cgroup->path);
 	else if (signal_number == SIGKILL)
-		pass.result = cgroup_kill(cgroup);
+		pass.result = kill_cgroup(cgroup);
 	else
 		pass.result = cgroup_signal(cgroup, signal_number);
-	if (signal_number == SIGKILL && pass.result == 0)
-		pass.result = 1;
-	pass.refused = pass.result == -EPERM;
 	return pass;
 }
 
@@ -203,7 +211,7 @@ static struct pass signal_cgroup(struct pidring_process *process, int signal_num
 static struct pass reach(struct pidring_process *process, int signal_number, bool kills)
 {
 	if (has_cgroup(process))
-		return signal_cgroup(process, signal_number);
+		return signal_cgroup(process->settings->cgroup, signal_number);
 	if (is_init(process) &&
 	    (signal_number == LOOK || signal_number == SIGKILL || process->state == PROCESS_ENDED))
 		return signal_init(process, signal_number);

@@ -985,6 +985,41 @@ SCENARIO(trees, namespace_ladder)
 	latch_close(&latch);
 }
 
+/* --- a control group --- */
+
+/* Nobody leaves it, whoever its parents were. */
+SCENARIO(trees, control_group)
+{
+	enum pidring_tree_means means = 0;
+	struct pidring_cgroup *group = NULL;
+	struct latch latch = latch_open();
+	struct pidring_event event;
+
+	prepare();
+	if (pidring_cgroup_new(&group, engine, NULL) < 0)
+		skip("no control groups here");
+	struct pidring_process *process = start_process(
+		engine,
+		(struct pidring_options){ .target = init_with_daemon, .argument = &latch, .cgroup = group });
+	wait_for_members(1);
+	latch_release(&latch);
+	wait_for_members(1);
+	check_int(pidring_process_signal_tree(process, SIGCONT, &means), 2);
+	check_int(means, PIDRING_TREE_CGROUP);
+	check_int(pidring_process_kill_tree(process, &means), 0);
+	check_int(means, PIDRING_TREE_CGROUP);
+	do
+		check_int(pidring_wait(engine, &event, 1, PIDRING_FOREVER), 1);
+	while (!event.last);
+	check_int(event.type, PIDRING_TREE_STOPPED);
+	check_int(event.code, 0);
+	check_int(pidring_process_signal_tree(process, SIGTERM, NULL), -ESRCH);
+	pidring_process_free(process);
+	check_int(pidring_cgroup_free(group), 0);
+	tidy_up();
+	latch_close(&latch);
+}
+
 /* --- those of another user --- */
 
 enum { NOBODY = 65534 };
