@@ -190,7 +190,7 @@ SCENARIO(confine_joins, init_ends)
 	close_engine(engine);
 }
 
-/* A namespace whose init has ended takes nobody. */
+/* A namespace whose init has ended takes nobody; the kernel calls that a lack of memory. */
 SCENARIO(confine_joins, ended_pid_namespace)
 {
 	struct pidring *engine = open_engine();
@@ -202,8 +202,8 @@ SCENARIO(confine_joins, ended_pid_namespace)
 	join = (struct pidring_join){ .descriptor = open_namespace(host.process, "pid") };
 	end_lingerer(&host);
 	check_fails_as(AS_PROGRAM, (struct pidring_options){ 0 },
-	               (struct pidring_confinement){ .joins = &join, .join_count = 1 },
-	               PIDRING_STEP_NAMESPACE, ENOMEM, "");
+	               (struct pidring_confinement){ .joins = &join, .join_count = 1 }, PIDRING_STEP_CLONE,
+	               ENOMEM, "");
 	close(join.descriptor);
 	close_engine(engine);
 }
@@ -257,9 +257,31 @@ SCENARIO(confine_joins, no_namespace)
 {
 	struct pidring_join join = { .descriptor = open("/dev/null", O_RDONLY | O_CLOEXEC) };
 
+	check_refused_confinement((struct pidring_confinement){ .joins = &join, .join_count = 1 }, -EINVAL,
+	                          "joins", "is no namespace");
+	/* Whether it is a pidfd, the kernel says. */
 	need_root();
+	join.namespaces = PIDRING_NAMESPACE_UTS;
 	check_fails((struct pidring_confinement){ .joins = &join, .join_count = 1 }, PIDRING_STEP_NAMESPACE,
-	            EINVAL, "join");
+	            EINVAL, "namespace");
+	close(join.descriptor);
+}
+
+/* A process is in one PID namespace, and what it makes anew it cannot also join. */
+SCENARIO(confine_joins, impossible_together)
+{
+	struct pidring_join join = { .descriptor = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC) };
+
+	check_refused_confinement((struct pidring_confinement){ .joins = &join,
+	                                                        .join_count = 1,
+	                                                        .namespaces = PIDRING_NAMESPACE_PID },
+	                          -EINVAL, "joins", "PID");
+	close(join.descriptor);
+	join.descriptor = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
+	check_refused_confinement((struct pidring_confinement){ .joins = &join,
+	                                                        .join_count = 1,
+	                                                        .namespaces = PIDRING_NAMESPACE_USER },
+	                          -EINVAL, "joins", "user");
 	close(join.descriptor);
 }
 
@@ -273,7 +295,7 @@ SCENARIO(confine_joins, process_that_has_ended)
 	need_root();
 	check_int(join_code(process), 0);
 	check_fails((struct pidring_confinement){ .joins = &join, .join_count = 1 }, PIDRING_STEP_NAMESPACE,
-	            ESRCH, "join");
+	            ESRCH, "namespace");
 	pidring_process_free(process);
 	close_engine(engine);
 }

@@ -115,22 +115,55 @@ SCENARIO(confine_mounts, flags)
 	remove_places();
 }
 
-/* Flags that the place has already are kept: a read-only mount does not become writable. */
+/* Flags that the source has already are kept: nothing becomes writable or executable by being mounted again. That is where an
+ * ordinary user may not change them. */
 SCENARIO(confine_mounts, flags_are_kept)
 {
-	struct pidring_mount mounts[2];
+	struct pidring_mount binding = { .read_only = true };
 	const char *place;
+	char expected[512];
 
 	make_places();
+	need_user_namespaces();
+	check_int(unshare(CLONE_NEWNS), 0);
+	check_int(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	check_int(mount("own", source.path, "tmpfs", MS_NODEV | MS_NOEXEC, NULL), 0);
 	place = in_root(&target, "place");
-	mounts[0] = (struct pidring_mount){
-		.target = place, .type = "tmpfs", .no_devices = true, .no_exec = true
-	};
-	mounts[1] = (struct pidring_mount){ .target = place, .source = place, .read_only = true };
+	binding.target = place;
+	binding.source = source.path;
+	snprintf(expected, sizeof(expected), "%s=ro nodev noexec \n", place);
+	check_mounted(binding, QUESTIONS("flags", place), expected);
+	check_int(chmod(source.path, 0755), 0);
+	if (fork() == 0) {
+		become_ordinary();
+		check_told((struct pidring_confinement){ .namespaces = PIDRING_NAMESPACE_MOUNT |
+		                                                       PIDRING_NAMESPACE_USER,
+		                                         .mounts = &binding,
+		                                         .mount_count = 1 },
+		           QUESTIONS("flags", place), expected);
+		_exit(0);
+	}
+	int status;
+	check(wait(&status) > 0);
+	check_int(status, 0);
+	check_int(umount(source.path), 0);
+	remove_places();
+}
+
+/* Sources are files of this process: what another mount makes is none. */
+SCENARIO(confine_mounts, sources_are_here)
+{
+	struct pidring_mount mounts[2];
+	const char *other;
+
+	make_places();
+	other = in_root(&target, "other");
+	mounts[0] = (struct pidring_mount){ .target = source.path, .type = "tmpfs" };
+	mounts[1] = (struct pidring_mount){ .target = other, .source = source.path, .make_target = true };
 	check_told((struct pidring_confinement){ .namespaces = PIDRING_NAMESPACE_MOUNT,
 	                                         .mounts = mounts,
 	                                         .mount_count = 2 },
-	           QUESTIONS("flags", place), line(place, "ro nodev noexec "));
+	           QUESTIONS("list", other), line(other, "below file"));
 	remove_places();
 }
 

@@ -54,7 +54,8 @@ SCENARIO(confine_options, joins)
 	struct pidring_join join = { .descriptor = -1 };
 
 	refused((struct pidring_confinement){ .join_count = 2 }, "joins", "2");
-	refused((struct pidring_confinement){ .joins = &join, .join_count = 1 }, "descriptor", "-1");
+	check_refused_confinement((struct pidring_confinement){ .joins = &join, .join_count = 1 }, -EBADF,
+	                          "descriptor", "-1");
 	join = (struct pidring_join){ .descriptor = 0, .namespaces = 1 << 9 };
 	refused((struct pidring_confinement){ .joins = &join, .join_count = 1 }, "namespaces", "0x200");
 	check_refused_confinement((struct pidring_confinement){ .joins = &join, .join_count = 1025 }, -E2BIG,
@@ -83,7 +84,7 @@ SCENARIO(confine_options, time)
 	refused((struct pidring_confinement){ .boot_time_offset = -1 }, "boot_time_offset",
 	        "PIDRING_NAMESPACE_TIME");
 	check_refused_options((struct pidring_options){ .target = return_zero, .confinement = &confinement },
-	                      -EOPNOTSUPP, "time", "function");
+	                      -EOPNOTSUPP, "PIDRING_NAMESPACE_TIME", "programs");
 }
 
 /* --- id maps --- */
@@ -112,9 +113,9 @@ SCENARIO(confine_options, id_maps)
 	        "PIDRING_NAMESPACE_USER");
 	refused((struct pidring_confinement){ .namespaces = PIDRING_NAMESPACE_USER, .user_map_count = 3 },
 	        "user_map", "3");
-	refused_map(good, (struct pidring_id_map){ 9, 5000, 1 }, "9");
-	refused_map(good, (struct pidring_id_map){ 50, 1009, 1 }, "1009");
-	refused_map(good, (struct pidring_id_map){ 50, 999, 2 }, "999");
+	refused_map(good, (struct pidring_id_map){ 9, 5000, 1 }, "overlap");
+	refused_map(good, (struct pidring_id_map){ 50, 1009, 1 }, "overlap");
+	refused_map(good, (struct pidring_id_map){ 50, 999, 2 }, "overlap");
 	refused_map(good, (struct pidring_id_map){ 50, 5000, 0 }, "0");
 	refused_map(good, (struct pidring_id_map){ 4294967000, 5000, 4000 }, "4294967000");
 	refused_map(good, (struct pidring_id_map){ 50, 4294967000, 4000 }, "4294967000");
@@ -158,7 +159,7 @@ SCENARIO(confine_options, mounts)
 	refused_mount((struct pidring_mount){ .target = "/mnt", .source = "/tmp", .data = "size=1m" }, "data",
 	              "size=1m");
 	refused_mount((struct pidring_mount){ .target = "/mnt", .type = "tmpfs", .recursive = true },
-	              "recursive", "tmpfs");
+	              "recursive", "no bind mount");
 }
 
 SCENARIO(confine_options, too_many_mounts)
@@ -210,10 +211,10 @@ SCENARIO(confine_options, unknown_settings)
 
 SCENARIO(confine_options, limits)
 {
-	refused_setting((struct pidring_setting){ .kind = PIDRING_SETTING_LIMIT, .number = 97 }, "limit",
-	                "97");
-	refused_setting((struct pidring_setting){ .kind = PIDRING_SETTING_LIMIT, .number = -1 }, "limit",
-	                "-1");
+	refused_setting((struct pidring_setting){ .kind = PIDRING_SETTING_LIMIT, .number = 97 },
+	                "settings[0]", "97");
+	refused_setting((struct pidring_setting){ .kind = PIDRING_SETTING_LIMIT, .number = -1 },
+	                "settings[0]", "-1");
 	refused_setting(
 		(struct pidring_setting){
 			.kind = PIDRING_SETTING_LIMIT, .number = RLIMIT_CORE, .value = 8, .maximum = 7 },
@@ -222,26 +223,27 @@ SCENARIO(confine_options, limits)
 
 SCENARIO(confine_options, settings_out_of_range)
 {
-	refused_setting((struct pidring_setting){ .kind = PIDRING_SETTING_NICE, .number = 20 }, "nice", "20");
-	refused_setting((struct pidring_setting){ .kind = PIDRING_SETTING_NICE, .number = -21 }, "nice",
-	                "-21");
+	refused_setting((struct pidring_setting){ .kind = PIDRING_SETTING_NICE, .number = 20 }, "settings[0]",
+	                "20");
+	refused_setting((struct pidring_setting){ .kind = PIDRING_SETTING_NICE, .number = -21 },
+	                "settings[0]", "-21");
 	refused_setting((struct pidring_setting){ .kind = PIDRING_SETTING_SCHEDULER, .number = 55 },
-	                "schedul", "55");
+	                "settings[0]", "55");
 	refused_setting((struct pidring_setting){ .kind = PIDRING_SETTING_SCHEDULER,
 	                                          .number = SCHED_FIFO,
 	                                          .value = 100 },
-	                "priority", "100");
-	refused_setting((struct pidring_setting){ .kind = PIDRING_SETTING_IO_PRIORITY, .number = 4 }, "class",
-	                "4");
+	                "settings[0]", "100");
+	refused_setting((struct pidring_setting){ .kind = PIDRING_SETTING_IO_PRIORITY, .number = 4 },
+	                "settings[0]", "4");
 	refused_setting(
 		(struct pidring_setting){ .kind = PIDRING_SETTING_IO_PRIORITY, .number = 2, .value = 8 },
-		"level", "8");
-	refused_setting((struct pidring_setting){ .kind = PIDRING_SETTING_OOM_SCORE, .number = 1001 }, "oom",
-	                "1001");
-	refused_setting((struct pidring_setting){ .kind = PIDRING_SETTING_OOM_SCORE, .number = -1001 }, "oom",
-	                "-1001");
-	refused_setting((struct pidring_setting){ .kind = PIDRING_SETTING_TIMER_SLACK, .value = 0 }, "slack",
-	                "0");
+		"settings[0]", "8");
+	refused_setting((struct pidring_setting){ .kind = PIDRING_SETTING_OOM_SCORE, .number = 1001 },
+	                "settings[0]", "1001");
+	refused_setting((struct pidring_setting){ .kind = PIDRING_SETTING_OOM_SCORE, .number = -1001 },
+	                "settings[0]", "-1001");
+	refused_setting((struct pidring_setting){ .kind = PIDRING_SETTING_TIMER_SLACK, .value = 0 },
+	                "settings[0]", "0");
 }
 
 SCENARIO(confine_options, affinity)
@@ -270,8 +272,11 @@ SCENARIO(confine_options, users)
 {
 	check_refused_confinement((struct pidring_confinement){ .user_name = "no-such-user-here" }, -ENOENT,
 	                          "user_name", "'no-such-user-here'");
-	refused((struct pidring_confinement){ .user_name = "" }, "user_name", "''");
-	refused((struct pidring_confinement){ .user_name = "4294967295" }, "user_name", "4294967295");
+	refused((struct pidring_confinement){ .user_name = "" }, "user_name", "empty");
+	check_refused_confinement((struct pidring_confinement){ .user_name = "4294967295" }, -ENOENT, "user_name",
+	                          "4294967295");
+	check_refused_confinement((struct pidring_confinement){ .user_name = "471147" }, -ENOENT, "user_name",
+	                          "group");
 	refused((struct pidring_confinement){ .set_user = true, .user = (uid_t)-1 }, "user", "4294967295");
 	refused((struct pidring_confinement){ .set_group = true, .group = (gid_t)-1 }, "group", "4294967295");
 	refused((struct pidring_confinement){ .user = 7 }, "set_user", "7");
@@ -334,8 +339,6 @@ SCENARIO(confine_options, capabilities)
 SCENARIO(confine_options, secure_bits)
 {
 	refused((struct pidring_confinement){ .secure_bits = SECBIT_NOROOT }, "set_secure_bits", "");
-	refused((struct pidring_confinement){ .set_secure_bits = true, .secure_bits = 1 << 13 },
-	        "secure_bits", "0x2000");
 }
 
 SCENARIO(confine_options, seccomp)
@@ -343,9 +346,9 @@ SCENARIO(confine_options, seccomp)
 	struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, 0x7fff0000);
 	struct sock_fprog filter = { .len = 0, .filter = &allow };
 
-	refused((struct pidring_confinement){ .seccomp = &filter }, "seccomp", "0");
+	refused((struct pidring_confinement){ .seccomp = &filter }, "seccomp", "no instructions");
 	filter = (struct sock_fprog){ .len = 1, .filter = NULL };
-	refused((struct pidring_confinement){ .seccomp = &filter }, "seccomp", "1");
+	refused((struct pidring_confinement){ .seccomp = &filter }, "seccomp", "no instructions");
 	refused((struct pidring_confinement){ .seccomp_flags = 1 }, "seccomp_flags", "1");
 	filter = (struct sock_fprog){ .len = 4097, .filter = &allow };
 	check_refused_confinement((struct pidring_confinement){ .seccomp = &filter }, -E2BIG, "seccomp",

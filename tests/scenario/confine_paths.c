@@ -50,7 +50,8 @@ static const char *text_for(int number, char *text, size_t size)
 	return text;
 }
 
-/* Whatever clones it: the tests force each path in turn. */
+/* Whatever clones it: the tests force each path in turn. A change of the user or of the score would be felt by this process, if
+ * the child were in its memory. */
 SCENARIO(confine_paths, birth)
 {
 	struct pidring *engine = open_engine();
@@ -62,8 +63,10 @@ SCENARIO(confine_paths, birth)
 	make_place(&place, 1);
 	process = start_process(engine, (struct pidring_options){ .argv = (const char *[]){ "true", NULL },
 	                                                          .confinement = &place.confinement });
-	check_int(pidring_process_birth(process), features.program_birth);
+	check_int(pidring_process_birth(process), PIDRING_BIRTH_FORK_EXEC);
 	check_int(finish(process), 0);
+	place.confinement =
+		(struct pidring_confinement){ .size = sizeof(place.confinement), .no_new_privileges = true };
 	process = start_process(engine, (struct pidring_options){ .argv = (const char *[]){ "true", NULL },
 	                                                          .asynchronous = true,
 	                                                          .confinement = &place.confinement });

@@ -195,21 +195,20 @@ SCENARIO(confine_root, mounts)
 	write_text(in_root(&source, "file"), "content");
 	mounts[0] = (struct pidring_mount){ .target = "/data", .source = source.path, .read_only = true };
 	mounts[1] = (struct pidring_mount){ .target = "/tmp", .type = "tmpfs", .data = "size=64k" };
-	check_text(
-		output_in(
-			engine,
-			(struct pidring_confinement){ .root = root.path,
-	                                              .namespaces =
-	                                                      PIDRING_NAMESPACE_MOUNT | PIDRING_NAMESPACE_PID,
-	                                              .mounts = mounts,
-	                                              .mount_count = 2,
-	                                              .read_only_root = true,
-	                                              .private_proc = true },
-			"cat /data/file; echo; echo $$; (echo >/data/file) 2>/dev/null || echo read-only;"
-			"(echo >/new) 2>/dev/null || echo read-only; echo >/tmp/new && echo /tmp/*;"
-			"while read -r id up device of at rest; do echo \"$at\"; done </proc/self/mountinfo",
-			false),
-		"content\n1\nread-only\nread-only\n/tmp/new\n/\n/data\n/tmp\n/proc\n");
+	check_text(output_in(engine,
+	                     (struct pidring_confinement){ .root = root.path,
+	                                                   .namespaces = PIDRING_NAMESPACE_MOUNT |
+	                                                                 PIDRING_NAMESPACE_PID,
+	                                                   .mounts = mounts,
+	                                                   .mount_count = 2,
+	                                                   .read_only_root = true,
+	                                                   .private_proc = true },
+	                     "cat /data/file; echo; echo $$; (echo >/data/file) 2>&- || echo read-only;"
+	                     "(echo >/new) 2>&- || echo read-only; echo >/tmp/new && echo /tmp/*;"
+	                     "while read -r id up device of at rest; do echo \"$at\"; done "
+	                     "</proc/self/mountinfo | /bin/busybox sort",
+	                     false),
+	           "content\n1\nread-only\nread-only\n/tmp/new\n/\n/data\n/proc\n/tmp\n");
 	remove_small_root(&source);
 	remove_small_root(&root);
 	close_engine(engine);

@@ -59,7 +59,7 @@ SCENARIO(confine_seccomp, without_no_new_privileges)
 	check_told(confinement, QUESTIONS("call", "getsid", "status", "NoNewPrivs"),
 	           "getsid=ENOTTY\nNoNewPrivs=0\n");
 	become_ordinary();
-	check_fails(confinement, PIDRING_STEP_SECCOMP, EACCES, "no_new_privileges");
+	check_fails(confinement, PIDRING_STEP_SECCOMP, EACCES, "seccomp");
 }
 
 /* Everything else that a start does is done when it comes: it may forbid all of that. */
