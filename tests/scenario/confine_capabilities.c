@@ -170,7 +170,6 @@ SCENARIO(confine_capabilities, in_a_user_namespace)
 {
 	need_user_namespaces();
 	become_ordinary();
-	need_one_thread();
 	check_told((struct pidring_confinement){ .namespaces = PIDRING_NAMESPACE_USER,
 	                                         .keep_capabilities = "cap_chown" },
 	           SETS, text_for(all_are(BIT(CAP_CHOWN))));

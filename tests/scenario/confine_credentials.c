@@ -139,7 +139,6 @@ SCENARIO(confine_credentials, user_name_of_a_root)
 	check_int(chmod(in_root(&root, "bin/look"), 0755), 0);
 	confinement.namespaces = PIDRING_NAMESPACE_MOUNT | PIDRING_NAMESPACE_PID;
 	confinement.private_proc = true;
-	need_one_thread();
 	check_told_as(AS_FUNCTION, (struct pidring_options){ 0 }, confinement, IDENTITY,
 	              "Uid=4711 4711 4711 4711\nGid=4712 4712 4712 4712\nGroups=4712 4713 4714\n");
 	/* What is set goes before what the files say. */

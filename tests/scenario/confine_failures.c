@@ -27,7 +27,6 @@ SCENARIO(confine_failures, steps_have_names)
 SCENARIO(confine_failures, new_namespace)
 {
 	become_ordinary();
-	need_one_thread();
 	check_fails((struct pidring_confinement){ .namespaces = PIDRING_NAMESPACE_UTS },
 	            PIDRING_STEP_NAMESPACE, EPERM, "namespace");
 }
@@ -49,7 +48,6 @@ SCENARIO(confine_failures, id_map)
 
 	need_user_namespaces();
 	become_ordinary();
-	need_one_thread();
 	check_fails((struct pidring_confinement){ .namespaces = PIDRING_NAMESPACE_USER,
 	                                          .user_map = &map,
 	                                          .user_map_count = 1 },
@@ -70,7 +68,6 @@ SCENARIO(confine_failures, time_offset)
 SCENARIO(confine_failures, host_name)
 {
 	forbid(SYS_sethostname, -1, 0, EXDEV);
-	need_one_thread();
 	check_fails(
 		(struct pidring_confinement){ .namespaces = PIDRING_NAMESPACE_UTS, .host_name = "elsewhere" },
 		PIDRING_STEP_HOST_NAME, EXDEV, "host name");
@@ -89,7 +86,6 @@ static void check_mount_fails(struct pidring_mount mount, int error, const char 
 SCENARIO(confine_failures, mounts)
 {
 	need_root();
-	need_one_thread();
 	check_mount_fails((struct pidring_mount){ .target = "/tmp", .source = "/no/such/source" }, ENOENT,
 	                  "mount");
 	check_mount_fails((struct pidring_mount){ .target = "/no/such/target", .type = "tmpfs" }, ENOENT,
@@ -113,7 +109,6 @@ SCENARIO(confine_failures, one_of_several_mounts)
 		                          { .target = "/tmp", .type = "tmpfs" } };
 
 	need_root();
-	need_one_thread();
 	check_fails((struct pidring_confinement){ .namespaces = PIDRING_NAMESPACE_MOUNT,
 	                                          .mounts = mounts,
 	                                          .mount_count = 3 },
@@ -178,7 +173,6 @@ SCENARIO(confine_failures, pivot_root)
 	struct small_root root;
 
 	forbid(SYS_pivot_root, -1, 0, EXDEV);
-	need_one_thread();
 	root = make_directory();
 	check_fails((struct pidring_confinement){ .namespaces = PIDRING_NAMESPACE_MOUNT, .root = root.path },
 	            PIDRING_STEP_ROOT, EXDEV, "root");

@@ -42,7 +42,6 @@ SCENARIO(confine_joins, by_namespace)
 	struct pidring_join joins[2];
 
 	need_root();
-	need_one_thread();
 	host = start_host(engine);
 	joins[0] = (struct pidring_join){ .descriptor = open_namespace(host.process, "uts") };
 	joins[1] = (struct pidring_join){ .descriptor = open_namespace(host.process, "net") };
@@ -61,7 +60,6 @@ SCENARIO(confine_joins, by_process)
 	struct pidring_join join;
 
 	need_root();
-	need_one_thread();
 	host = start_host(engine);
 	join = (struct pidring_join){ .descriptor = pidring_process_sentinel(host.process),
 		                      .namespaces = PIDRING_NAMESPACE_UTS | PIDRING_NAMESPACE_NETWORK };
@@ -78,7 +76,6 @@ SCENARIO(confine_joins, mounts)
 	struct pidring_join join;
 
 	need_root();
-	need_one_thread();
 	host = start_host(engine);
 	join = (struct pidring_join){ .descriptor = pidring_process_sentinel(host.process),
 		                      .namespaces = PIDRING_NAMESPACE_MOUNT };
@@ -106,7 +103,6 @@ SCENARIO(confine_joins, pid_namespace)
 	struct pidring_process *process;
 
 	need_root();
-	need_one_thread();
 	host = start_host(engine);
 	join = (struct pidring_join){ .descriptor = open_namespace(host.process, "pid") };
 	confinement.joins = &join;
@@ -219,7 +215,6 @@ SCENARIO(confine_joins, own_user_namespace)
 
 	need_user_namespaces();
 	become_ordinary();
-	need_one_thread();
 	host = start_lingerer(engine,
 	                      (struct pidring_confinement){ .namespaces = PLACE | PIDRING_NAMESPACE_USER,
 	                                                    .host_name = "mine" });
@@ -238,7 +233,6 @@ SCENARIO(confine_joins, joined_and_new)
 	struct pidring_join join;
 
 	need_root();
-	need_one_thread();
 	host = start_host(engine);
 	join = (struct pidring_join){ .descriptor = pidring_process_sentinel(host.process),
 		                      .namespaces = PIDRING_NAMESPACE_NETWORK };

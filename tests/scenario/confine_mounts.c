@@ -13,7 +13,6 @@ static struct small_root source, target;
 static void make_places(void)
 {
 	need_root();
-	need_one_thread();
 	source = make_directory();
 	target = make_directory();
 	write_text(in_root(&source, "file"), "content");

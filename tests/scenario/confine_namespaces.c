@@ -112,7 +112,6 @@ static void check_function_in(unsigned namespaces)
 SCENARIO(confine_namespaces, of_functions)
 {
 	need_root();
-	need_one_thread();
 	need_user_namespaces();
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (kinds[i].bit != PIDRING_NAMESPACE_TIME)
@@ -127,7 +126,6 @@ SCENARIO(confine_namespaces, of_functions)
 SCENARIO(confine_namespaces, pid_one)
 {
 	need_root();
-	need_one_thread();
 	check_told((struct pidring_confinement){ .namespaces = PIDRING_NAMESPACE_PID },
 	           QUESTIONS("pid", "parent"), "pid=1\nparent=0\n");
 }
@@ -135,7 +133,6 @@ SCENARIO(confine_namespaces, pid_one)
 SCENARIO(confine_namespaces, host_name)
 {
 	need_root();
-	need_one_thread();
 	check_told(
 		(struct pidring_confinement){ .namespaces = PIDRING_NAMESPACE_UTS, .host_name = "elsewhere" },
 		QUESTIONS("host"), "host=elsewhere\n");
@@ -146,7 +143,6 @@ SCENARIO(confine_namespaces, longest_host_name)
 	char name[65], expected[80];
 
 	need_root();
-	need_one_thread();
 	memset(name, 'x', 64);
 	name[64] = '\0';
 	snprintf(expected, sizeof(expected), "host=%s\n", name);
@@ -157,7 +153,6 @@ SCENARIO(confine_namespaces, longest_host_name)
 SCENARIO(confine_namespaces, network)
 {
 	need_root();
-	need_one_thread();
 	check_told((struct pidring_confinement){ .namespaces = PIDRING_NAMESPACE_NETWORK },
 	           QUESTIONS("interfaces"), "interfaces=lo\n");
 }
@@ -165,7 +160,6 @@ SCENARIO(confine_namespaces, network)
 SCENARIO(confine_namespaces, private_proc)
 {
 	need_root();
-	need_one_thread();
 	check_told(
 		(struct pidring_confinement){ .namespaces = PIDRING_NAMESPACE_PID | PIDRING_NAMESPACE_MOUNT,
 	                                      .private_proc = true },
@@ -179,7 +173,6 @@ SCENARIO(confine_namespaces, outer_proc)
 	char path[64], expected[128];
 
 	need_root();
-	need_one_thread();
 	snprintf(path, sizeof(path), "/proc/%d/comm", (int)getpid());
 	snprintf(expected, sizeof(expected), "pid=1\n%s=%s\n", path, command_of(getpid()));
 	check_told((struct pidring_confinement){ .namespaces = PIDRING_NAMESPACE_PID },
@@ -242,7 +235,6 @@ SCENARIO(confine_namespaces, own_id_becomes_root)
 {
 	need_user_namespaces();
 	become_ordinary();
-	need_one_thread();
 	if (geteuid() != NOBODY)
 		skip("this is another ordinary user");
 	check_told((struct pidring_confinement){ .namespaces = PIDRING_NAMESPACE_USER },
@@ -259,7 +251,6 @@ SCENARIO(confine_namespaces, own_id_under_another_number)
 
 	need_user_namespaces();
 	become_ordinary();
-	need_one_thread();
 	user.outside = geteuid();
 	group.outside = getegid();
 	check_told((struct pidring_confinement){ .namespaces = PIDRING_NAMESPACE_USER,
@@ -290,7 +281,6 @@ SCENARIO(confine_namespaces, maps_of_ranges)
 		                                   .group_count = 1 };
 
 	need_root();
-	need_one_thread();
 	need_user_namespaces();
 	check_told(
 		confinement,
@@ -335,7 +325,6 @@ SCENARIO(confine_namespaces, largest_map)
 	struct pidring_id_map map[340];
 
 	need_root();
-	need_one_thread();
 	need_user_namespaces();
 	for (uint32_t i = 0; i < 340; i++)
 		map[i] = (struct pidring_id_map){ i, 1000 + i, 1 };
@@ -363,7 +352,6 @@ SCENARIO(confine_namespaces, ordinary_user_in_its_own_place)
 
 	need_user_namespaces();
 	become_ordinary();
-	need_one_thread();
 	check_told(confinement,
 	           QUESTIONS("pid", "host", "interfaces", "list", "/tmp", "write", "/tmp/new", "status",
 	                     "NSpid"),
@@ -375,7 +363,6 @@ SCENARIO(confine_namespaces, no_power_outside)
 {
 	need_user_namespaces();
 	become_ordinary();
-	need_one_thread();
 	check_told((struct pidring_confinement){ .namespaces = PIDRING_NAMESPACE_USER },
 	           QUESTIONS("write", "/etc/passwd"), "/etc/passwd=EACCES\n");
 	check_fails((struct pidring_confinement){ .namespaces = PIDRING_NAMESPACE_NETWORK },

@@ -273,8 +273,8 @@ SCENARIO(confine_options, users)
 	check_refused_confinement((struct pidring_confinement){ .user_name = "no-such-user-here" }, -ENOENT,
 	                          "user_name", "'no-such-user-here'");
 	refused((struct pidring_confinement){ .user_name = "" }, "user_name", "empty");
-	check_refused_confinement((struct pidring_confinement){ .user_name = "4294967295" }, -ENOENT, "user_name",
-	                          "4294967295");
+	check_refused_confinement((struct pidring_confinement){ .user_name = "4294967295" }, -ENOENT,
+	                          "user_name", "4294967295");
 	check_refused_confinement((struct pidring_confinement){ .user_name = "471147" }, -ENOENT, "user_name",
 	                          "group");
 	refused((struct pidring_confinement){ .set_user = true, .user = (uid_t)-1 }, "user", "4294967295");

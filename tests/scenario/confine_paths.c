@@ -4,7 +4,7 @@
 #include "confined.h"
 
 #include <pthread.h>
-#include <sys/stat.h>
+#include <sys/prctl.h>
 
 static const enum target_kind program_kinds[] = { AS_PROGRAM, AS_PROGRAM_LATER };
 
@@ -50,28 +50,71 @@ static const char *text_for(int number, char *text, size_t size)
 	return text;
 }
 
-/* Whatever clones it: the tests force each path in turn. A change of the user or of the score would be felt by this process, if
- * the child were in its memory. */
+static void check_birth(struct pidring *engine, const struct pidring_confinement *confinement,
+                        enum pidring_birth birth)
+{
+	for (int round = 0; round < 2; round++) {
+		struct pidring_process *process = start_process(
+			engine, (struct pidring_options){ .argv = (const char *[]){ "true", NULL },
+		                                          .asynchronous = round == 1,
+		                                          .confinement = confinement });
+
+		check_int(pidring_process_birth(process), birth);
+		check_int(finish(process), 0);
+	}
+}
+
+/* By the fastest path, but where this process would feel what the child does in its memory. */
 SCENARIO(confine_paths, birth)
 {
 	struct pidring *engine = open_engine();
-	struct pidring_features features = features_of(engine);
-	struct pidring_process *process;
+	enum pidring_birth fastest = features_of(engine).program_birth;
+	struct pidring_setting score = { .kind = PIDRING_SETTING_OOM_SCORE, .number = 3 };
 	struct place place;
 
 	need_root();
 	make_place(&place, 1);
-	process = start_process(engine, (struct pidring_options){ .argv = (const char *[]){ "true", NULL },
-	                                                          .confinement = &place.confinement });
-	check_int(pidring_process_birth(process), PIDRING_BIRTH_FORK_EXEC);
-	check_int(finish(process), 0);
-	place.confinement =
-		(struct pidring_confinement){ .size = sizeof(place.confinement), .no_new_privileges = true };
-	process = start_process(engine, (struct pidring_options){ .argv = (const char *[]){ "true", NULL },
-	                                                          .asynchronous = true,
-	                                                          .confinement = &place.confinement });
-	check_int(pidring_process_birth(process), features.program_birth);
-	check_int(finish(process), 0);
+	check_birth(engine, &place.confinement,
+	            fastest == PIDRING_BIRTH_CLONE_VM ? PIDRING_BIRTH_CLONE_VM : PIDRING_BIRTH_FORK_EXEC);
+	place.confinement.namespaces = 0;
+	place.confinement.mount_count = 0;
+	place.confinement.host_name = NULL;
+	place.confinement.private_proc = false;
+	check_birth(engine, &place.confinement, fastest);
+	place.confinement.settings = &score;
+	check_birth(engine, &place.confinement, PIDRING_BIRTH_FORK_EXEC);
+	close_engine(engine);
+}
+
+/* While children change their user in this process's memory it may not be looked into; then it may again, however many they
+ * were, and whatever became of them. */
+SCENARIO(confine_paths, dumpable_afterwards)
+{
+	enum { COUNT = 12 };
+	struct pidring *engine = open_engine();
+	struct pidring_process *processes[COUNT];
+	struct pidring_mount bad = { .target = "/no/such/target", .type = "tmpfs" };
+
+	need_root();
+	for (int round = 0; round < 2; round++) {
+		int dumpable = 1 - round;
+
+		check_int(prctl(PR_SET_DUMPABLE, dumpable), 0);
+		for (int i = 0; i < COUNT; i++) {
+			struct place place;
+
+			make_place(&place, i);
+			if (i % 4 == 1)
+				place.confinement.mounts = &bad;
+			processes[i] = start_process(
+				engine, (struct pidring_options){ .argv = (const char *[]){ "true", NULL },
+			                                          .asynchronous = true,
+			                                          .confinement = &place.confinement });
+		}
+		for (int i = 0; i < COUNT; i++)
+			check_int(finish(processes[i]), i % 4 == 1 ? 126 : 0);
+		check_int(prctl(PR_GET_DUMPABLE), dumpable);
+	}
 	close_engine(engine);
 }
 
@@ -81,18 +124,21 @@ SCENARIO(confine_paths, each_kind)
 	char expected[256];
 
 	need_root();
-	need_one_thread();
 	make_place(&place, 7);
 	check_told(place.confinement, questions, text_for(7, expected, sizeof(expected)));
 }
 
-/* A function by libc's fork() has no place of its own, but less power. */
 SCENARIO(confine_paths, function_by_libc)
 {
 	struct pidring_setting setting = { .kind = PIDRING_SETTING_NICE, .number = 3 };
 	gid_t group = 7;
+	struct place place;
+	char expected[256];
 
 	need_root();
+	make_place(&place, 8);
+	check_told_as(AS_FUNCTION, (struct pidring_options){ .libc_fork = true }, place.confinement,
+	              questions, text_for(8, expected, sizeof(expected)));
 	check_told_as(
 		AS_FUNCTION, (struct pidring_options){ .libc_fork = true },
 		(struct pidring_confinement){ .settings = &setting,
@@ -339,21 +385,28 @@ static void *wait_in_thread(void *latch)
 	return NULL;
 }
 
-/* A function of a process with threads can have less power, but no place of its own. */
+/* Functions of a process with threads, too. */
 SCENARIO(confine_paths, function_of_a_threaded_process)
 {
+	struct pidring_mount mount = { .target = "/tmp", .type = "tmpfs" };
 	struct latch latch = latch_open();
+	struct place place;
+	char expected[256];
 	pthread_t thread;
 
 	need_root();
+	make_place(&place, 7);
 	check_int(pthread_create(&thread, NULL, wait_in_thread, &latch), 0);
+	check_told(place.confinement, questions, text_for(7, expected, sizeof(expected)));
 	check_told_as(AS_FUNCTION, (struct pidring_options){ 0 },
 	              (struct pidring_confinement){ .user_name = "nobody", .no_new_privileges = true },
 	              QUESTIONS("status", "Uid", "status", "NoNewPrivs"),
 	              "Uid=65534 65534 65534 65534\nNoNewPrivs=1\n");
+	mount.target = "/no/such/target";
 	check_fails_as(AS_FUNCTION, (struct pidring_options){ 0 },
-	               (struct pidring_confinement){ .namespaces = PIDRING_NAMESPACE_UTS },
-	               PIDRING_STEP_NAMESPACE, EOPNOTSUPP, "thread");
+	               (struct pidring_confinement){
+			       .namespaces = PIDRING_NAMESPACE_MOUNT, .mounts = &mount, .mount_count = 1 },
+	               PIDRING_STEP_MOUNT, ENOENT, "mount");
 	latch_release(&latch);
 	check_int(pthread_join(thread, NULL), 0);
 	latch_close(&latch);
@@ -393,7 +446,6 @@ SCENARIO(confine_paths, in_a_copy)
 	int status;
 
 	need_root();
-	need_one_thread();
 	make_place(&place, 11);
 	check_told(place.confinement, questions, text_for(11, expected, sizeof(expected)));
 	pid = fork();
@@ -422,4 +474,29 @@ SCENARIO(confine_paths, capture)
 	check_text(captured.output.data, "1\n");
 	check_int(captured.record.code, 5);
 	pidring_captured_release(&captured);
+}
+
+/* An ordinary user's many, each with a user namespace whose maps this process writes. */
+SCENARIO(confine_paths, many_of_an_ordinary_user)
+{
+	enum { COUNT = 24 };
+	struct pidring *engine = open_engine();
+	struct pidring_process *processes[COUNT];
+	struct pidring_confinement confinement = { .size = sizeof(confinement),
+		                                   .namespaces =
+		                                           PIDRING_NAMESPACE_USER | PIDRING_NAMESPACE_PID,
+		                                   .set_user = true };
+
+	need_user_namespaces();
+	become_ordinary();
+	for (int i = 0; i < COUNT; i++)
+		processes[i] = new_process(
+			engine,
+			(struct pidring_options){ .argv = (const char *[]){ "sh", "-c", "exit $$", NULL },
+		                                  .asynchronous = i % 2,
+		                                  .confinement = &confinement });
+	check_int(pidring_start_many(processes, COUNT), COUNT);
+	for (int i = 0; i < COUNT; i++)
+		check_int(finish(processes[i]), 1);
+	close_engine(engine);
 }

@@ -49,7 +49,6 @@ SCENARIO(confine_root, function)
 	struct small_root root;
 
 	need_root();
-	need_one_thread();
 	root = make_small_root();
 	for (size_t i = 0; i < 2; i++)
 		check_told_as(AS_FUNCTION, (struct pidring_options){ 0 },
@@ -84,7 +83,6 @@ SCENARIO(confine_root, nothing_of_the_old_root)
 	struct small_root root;
 
 	need_root();
-	need_one_thread();
 	root = make_small_root();
 	confinement.root = root.path;
 	check_int(finish(start_process(engine, (struct pidring_options){ .target = count_mounts,

@@ -10,7 +10,6 @@
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/single_threaded.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -378,12 +377,6 @@ void need_user_namespaces(void)
 {
 	if (!may_make_user_namespaces())
 		skip("no user namespaces are allowed here");
-}
-
-void need_one_thread(void)
-{
-	if (!__libc_single_threaded)
-		skip("this process has threads that it did not make");
 }
 
 /* --- files --- */

@@ -87,9 +87,6 @@ void need_root(void);
 void become_ordinary(void);
 /* Ends the scenario as skipped if an ordinary user may make no user namespaces. */
 void need_user_namespaces(void);
-/* Ends the scenario as skipped where this process has threads without having made any (a sanitizer's): its functions can have no
- * namespaces. */
-void need_one_thread(void);
 
 /* --- files --- */
 
