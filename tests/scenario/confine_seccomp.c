@@ -102,7 +102,8 @@ static int write_a_word(void *argument)
 /* A function needs what the manual says, and no call more: all others would kill it. */
 SCENARIO(confine_seccomp, least_of_a_function)
 {
-	static const long needed[] = { SYS_close, SYS_write, SYS_futex, SYS_exit_group, SYS_rt_sigprocmask };
+	static const long needed[] = { SYS_close,  SYS_write,      SYS_futex,
+		                       SYS_gettid, SYS_exit_group, SYS_rt_sigprocmask };
 	struct pidring *engine = open_engine();
 	struct pidring_confinement confinement = { .size = sizeof(confinement), .no_new_privileges = true };
 	struct filter filter;
