@@ -208,6 +208,33 @@ SCENARIO(confine_paths, forkserver_is_not_used)
 	close_engine(engine);
 }
 
+/* What cannot be is told by those that close what they do not need, too: as all do that were to be served. */
+SCENARIO(confine_paths, other_functions_fail_as_well)
+{
+	static const struct pidring_options variants[] = {
+		{ .close_descriptors = true },
+		{ .libc_fork = true },
+		{ .libc_fork = true, .close_descriptors = true },
+	};
+	int report;
+	struct pidring_setting settings[] = {
+		{ .kind = PIDRING_SETTING_NICE, .number = -4, .report = &report },
+		{ .kind = PIDRING_SETTING_OOM_SCORE, .number = -900 },
+	};
+
+	become_ordinary();
+	for (size_t i = 0; i < sizeof(variants) / sizeof(variants[0]); i++) {
+		report = 12345;
+		check_told_as(AS_FUNCTION, variants[i],
+		              (struct pidring_confinement){ .settings = settings, .setting_count = 1 },
+		              QUESTIONS("niceness"), "niceness=0\n");
+		check_int(report, -EACCES);
+		check_fails_as(AS_FUNCTION, variants[i],
+		               (struct pidring_confinement){ .settings = settings, .setting_count = 2 },
+		               PIDRING_STEP_SETTING, EACCES, "setting");
+	}
+}
+
 /* --- many --- */
 
 static void check_many(struct pidring *engine, int count, bool asynchronous)
