@@ -393,7 +393,9 @@ void family_leave_engines(struct child_plan *plan)
 	family_in_birth = NULL;
 	if (!plan->keep_descriptors || (count > 0 && plan->placements[count - 1].target > STDERR_FILENO))
 		make_way_for(plan);
-	plan->parent_pidfd = plan->kept_descriptor = family.parent->pidfd;
+	plan->parent_pidfd = family.parent->pidfd;
+	/* Beside the one that it reports by. */
+	plan->keep_parent = true;
 }
 
 void family_log(const char *format, ...)

@@ -1404,7 +1404,7 @@ struct pidring_confinement {
 	bool no_new_privileges;
 
 	/* A BPF program, installed last: before the execve(2) of a program, which it must allow; before the target of a
-	 * function, of which it must allow what the library needs: close, write, futex, exit_group, rt_sigprocmask. Needs
+	 * function, of which it must allow what the library needs: close, write, futex, gettid, exit_group, rt_sigprocmask. Needs
 	 * no_new_privileges, or CAP_SYS_ADMIN there. Copied. */
 	const struct sock_fprog *seccomp;
 	unsigned seccomp_flags; /* SECCOMP_FILTER_FLAG_… */

@@ -52,7 +52,7 @@ enum {
 };
 
 /* Suites that neither wait nor start anything: one configuration shows as much as six. */
-static const char *const once_is_enough[] = { "construction", "options" };
+static const char *const once_is_enough[] = { "construction", "options", "confine_options" };
 
 /* Suites that take seconds, and show the same on all paths but for the two ends. */
 static const char *const ends_are_enough[] = { "scale", "awkward", "forkserver_scale", "parked_scale" };

@@ -214,6 +214,17 @@ static int check_settings(const struct pidring_confinement *confinement)
 
 /* --- power --- */
 
+static int check_groups(const struct pidring_confinement *confinement)
+{
+	int r = check_list(confinement->groups, confinement->group_count, MOST_GROUPS, "groups");
+
+	for (size_t i = 0; i < confinement->group_count && r == 0; i++)
+		if (confinement->groups[i] == (gid_t)-1)
+			return explain(-EINVAL, "confinement: groups[%zu] is %u, which is no group", i,
+			               confinement->groups[i]);
+	return r;
+}
+
 /* -1 means "leave it" to the kernel. */
 static int check_ids(const struct pidring_confinement *confinement)
 {
@@ -232,7 +243,7 @@ static int check_ids(const struct pidring_confinement *confinement)
 		               confinement->group_count);
 	if (confinement->user_name && !*confinement->user_name)
 		return explain(-EINVAL, "confinement: user_name is an empty string");
-	return check_list(confinement->groups, confinement->group_count, MOST_GROUPS, "groups");
+	return check_groups(confinement);
 }
 
 static int check_power(const struct pidring_confinement *confinement)

@@ -174,7 +174,7 @@ long confine_place_mounts(struct confine_work *work)
 
 		if (r == 0)
 			r = raw_call5(SYS_move_mount, tree, (long)"", AT_FDCWD, (long)mount->target,
-			              MOVE_MOUNT_F_EMPTY_PATH);
+			              MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS);
 		if (r < 0)
 			return r;
 		raw_call1(SYS_close, tree);

@@ -70,8 +70,10 @@ long confine_bounding(struct confine_work *work)
 		return -EPERM;
 	for (int i = 0; i < 64; i++) {
 		long there = control(PR_CAPBSET_READ, i);
-		if (there < 0)
+		if (there == -EINVAL)
 			break;
+		if (there < 0)
+			return there;
 		if (!there || !(capabilities->bounding_dropped & bit(i)))
 			continue;
 		r = control(PR_CAPBSET_DROP, i);
@@ -112,8 +114,10 @@ static long set_ambient(const struct confine_capabilities *capabilities, uint64_
 		bool kept = there > 0 && (capabilities->ambient_kept & bit(i));
 		long r = 0;
 
-		if (there < 0)
+		if (there == -EINVAL)
 			break;
+		if (there < 0)
+			return there;
 		if (added && !there)
 			r = raw_call5(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, i, 0, 0);
 		else if (there && !added && !kept)

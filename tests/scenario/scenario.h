@@ -187,6 +187,9 @@ const char *own_path(void);
  * NULL. */
 int run_subprogram(const char *name, const char *argument, const char **ret_output);
 
+/* True if all of it could be read; the copy is a program. */
+bool copy_file(const char *from, const char *to);
+
 /* A copy of /bin/true whose execve waits (at most the time of /proc/sys/fs/lease-break-time) until it is let go: this
  * process has a lease on it. */
 struct slow_program {

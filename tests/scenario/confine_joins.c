@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/* Namespaces that exist are joined: by their own descriptors, and by the pidfd of somebody who is in them. */
+#define _GNU_SOURCE
+#include "confined.h"
+
+#include <signal.h>
+
+enum {
+	PLACE = PIDRING_NAMESPACE_MOUNT | PIDRING_NAMESPACE_PID | PIDRING_NAMESPACE_NETWORK |
+	        PIDRING_NAMESPACE_UTS | PIDRING_NAMESPACE_IPC,
+};
+
+/* Somebody who lives in a place of its own, with its proc. */
+static struct lingerer start_host(struct pidring *engine)
+{
+	return start_lingerer(engine, (struct pidring_confinement){ .namespaces = PLACE,
+	                                                            .host_name = "hosts",
+	                                                            .private_proc = true });
+}
+
+static int open_namespace(struct pidring_process *process, const char *name)
+{
+	char path[64];
+	int descriptor;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pidring_process_pid(process), name);
+	descriptor = open(path, O_RDONLY | O_CLOEXEC);
+	check(descriptor >= 0);
+	return descriptor;
+}
+
+static void check_joined(const struct pidring_join *joins, size_t count, const char *const *questions,
+                         const char *expected)
+{
+	check_told((struct pidring_confinement){ .joins = joins, .join_count = count }, questions, expected);
+}
+
+SCENARIO(confine_joins, by_namespace)
+{
+	struct pidring *engine = open_engine();
+	struct lingerer host;
+	struct pidring_join joins[2];
+
+	need_root();
+	host = start_host(engine);
+	joins[0] = (struct pidring_join){ .descriptor = open_namespace(host.process, "uts") };
+	joins[1] = (struct pidring_join){ .descriptor = open_namespace(host.process, "net") };
+	check_joined(joins, 2, QUESTIONS("host", "interfaces"), "host=hosts\ninterfaces=lo\n");
+	check_joined(joins, 1, QUESTIONS("host"), "host=hosts\n");
+	close(joins[0].descriptor);
+	close(joins[1].descriptor);
+	end_lingerer(&host);
+	close_engine(engine);
+}
+
+SCENARIO(confine_joins, by_process)
+{
+	struct pidring *engine = open_engine();
+	struct lingerer host;
+	struct pidring_join join;
+
+	need_root();
+	host = start_host(engine);
+	join = (struct pidring_join){ .descriptor = pidring_process_sentinel(host.process),
+		                      .namespaces = PIDRING_NAMESPACE_UTS | PIDRING_NAMESPACE_NETWORK };
+	check_joined(&join, 1, QUESTIONS("host", "interfaces"), "host=hosts\ninterfaces=lo\n");
+	end_lingerer(&host);
+	close_engine(engine);
+}
+
+/* The mounts of another: its proc shows the processes of the other's namespace, in which this one is not. */
+SCENARIO(confine_joins, mounts)
+{
+	struct pidring *engine = open_engine();
+	struct lingerer host;
+	struct pidring_join join;
+
+	need_root();
+	host = start_host(engine);
+	join = (struct pidring_join){ .descriptor = pidring_process_sentinel(host.process),
+		                      .namespaces = PIDRING_NAMESPACE_MOUNT };
+	check_joined(&join, 1, QUESTIONS("flags", "/proc", "read", "/proc/2/comm"),
+	             "/proc=nosuid nodev noexec \n/proc/2/comm=ENOENT\n");
+	end_lingerer(&host);
+	close_engine(engine);
+}
+
+/* --- PID namespaces --- */
+
+static int answer_with_pid(void *argument)
+{
+	(void)argument;
+	return (int)getpid();
+}
+
+/* It is a child of this process all the same, with a pid of this namespace and its exit code. */
+SCENARIO(confine_joins, pid_namespace)
+{
+	struct pidring *engine = open_engine();
+	struct pidring_confinement confinement = { .size = sizeof(confinement) };
+	struct lingerer host;
+	struct pidring_join join;
+	struct pidring_process *process;
+
+	need_root();
+	host = start_host(engine);
+	join = (struct pidring_join){ .descriptor = open_namespace(host.process, "pid") };
+	confinement.joins = &join;
+	confinement.join_count = 1;
+	for (int number = 2; number < 5; number++) {
+		process = start_process(engine, (struct pidring_options){ .target = answer_with_pid,
+		                                                          .confinement = &confinement });
+		check(pidring_process_pid(process) > number);
+		check_int(finish(process), number);
+	}
+	check_contains(told(engine, asking(AS_PROGRAM, QUESTIONS("pid", "parent"),
+	                                   (struct pidring_options){ .confinement = &confinement })),
+	               "parent=0\n");
+	close(join.descriptor);
+	end_lingerer(&host);
+	close_engine(engine);
+}
+
+static const char *pid_namespace_of(pid_t pid)
+{
+	static char target[128];
+	char path[64];
+	ssize_t length;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/pid", (int)pid);
+	length = readlink(path, target, sizeof(target) - 1);
+	check(length > 0);
+	target[length] = '\0';
+	return target;
+}
+
+/* What comes afterwards is not in it: neither this engine's children nor the host's own. */
+SCENARIO(confine_joins, next_children_are_not_in_it)
+{
+	struct pidring *engine = open_engine();
+	char own[128];
+	struct lingerer host, joined, next;
+	struct pidring_join join;
+	pid_t pid;
+
+	need_root();
+	snprintf(own, sizeof(own), "%s", pid_namespace_of(getpid()));
+	host = start_host(engine);
+	join = (struct pidring_join){ .descriptor = pidring_process_sentinel(host.process),
+		                      .namespaces = PIDRING_NAMESPACE_PID };
+	joined = start_lingerer(engine, (struct pidring_confinement){ .joins = &join, .join_count = 1 });
+	check(strcmp(pid_namespace_of(pidring_process_pid(joined.process)), own) != 0);
+	next = start_lingerer(engine, (struct pidring_confinement){ .no_new_privileges = true });
+	check_text(pid_namespace_of(pidring_process_pid(next.process)), own);
+	pid = fork();
+	if (pid == 0)
+		_exit(strcmp(pid_namespace_of(getpid()), own) == 0 ? 0 : 1);
+	check(pid > 0);
+	int status;
+	check_int(waitpid(pid, &status, 0), pid);
+	check_int(status, 0);
+	end_lingerer(&next);
+	end_lingerer(&joined);
+	end_lingerer(&host);
+	close_engine(engine);
+}
+
+/* When the namespace's init ends, all that are in it do. */
+SCENARIO(confine_joins, init_ends)
+{
+	struct pidring *engine = open_engine();
+	struct lingerer host, joined;
+	struct pidring_join join;
+
+	need_root();
+	host = start_host(engine);
+	join = (struct pidring_join){ .descriptor = pidring_process_sentinel(host.process),
+		                      .namespaces = PIDRING_NAMESPACE_PID };
+	joined = start_lingerer(engine, (struct pidring_confinement){ .joins = &join, .join_count = 1 });
+	check_int(pidring_process_is_alive(joined.process), 1);
+	/* The init is not reaped before the others are: its zombie waits for them. */
+	close(host.input);
+	check_int(finish(joined.process), -SIGKILL);
+	check_int(finish(host.process), 0);
+	close(joined.input);
+	close_engine(engine);
+}
+
+/* A namespace whose init has ended takes nobody; the kernel calls that a lack of memory. */
+SCENARIO(confine_joins, ended_pid_namespace)
+{
+	struct pidring *engine = open_engine();
+	struct lingerer host;
+	struct pidring_join join;
+
+	need_root();
+	host = start_host(engine);
+	join = (struct pidring_join){ .descriptor = open_namespace(host.process, "pid") };
+	end_lingerer(&host);
+	check_fails_as(AS_PROGRAM, (struct pidring_options){ 0 },
+	               (struct pidring_confinement){ .joins = &join, .join_count = 1 }, PIDRING_STEP_CLONE,
+	               ENOMEM, "");
+	close(join.descriptor);
+	close_engine(engine);
+}
+
+/* --- users --- */
+
+/* An ordinary user joins what it has made, with the power that it has there. */
+SCENARIO(confine_joins, own_user_namespace)
+{
+	struct pidring *engine = open_engine();
+	struct lingerer host;
+	struct pidring_join join;
+
+	need_user_namespaces();
+	become_ordinary();
+	host = start_lingerer(engine,
+	                      (struct pidring_confinement){ .namespaces = PLACE | PIDRING_NAMESPACE_USER,
+	                                                    .host_name = "mine" });
+	join = (struct pidring_join){ .descriptor = pidring_process_sentinel(host.process),
+		                      .namespaces = PIDRING_NAMESPACE_USER | PIDRING_NAMESPACE_UTS };
+	check_joined(&join, 1, QUESTIONS("host", "status", "Uid"), "host=mine\nUid=0 0 0 0\n");
+	end_lingerer(&host);
+	close_engine(engine);
+}
+
+/* New ones within joined ones: the user namespace of somebody else, and a host name of one's own. */
+SCENARIO(confine_joins, joined_and_new)
+{
+	struct pidring *engine = open_engine();
+	struct lingerer host;
+	struct pidring_join join;
+
+	need_root();
+	host = start_host(engine);
+	join = (struct pidring_join){ .descriptor = pidring_process_sentinel(host.process),
+		                      .namespaces = PIDRING_NAMESPACE_NETWORK };
+	check_told((struct pidring_confinement){ .joins = &join,
+	                                         .join_count = 1,
+	                                         .namespaces = PIDRING_NAMESPACE_UTS,
+	                                         .host_name = "third" },
+	           QUESTIONS("host", "interfaces"), "host=third\ninterfaces=lo\n");
+	end_lingerer(&host);
+	close_engine(engine);
+}
+
+/* --- what is no namespace --- */
+
+SCENARIO(confine_joins, no_namespace)
+{
+	struct pidring_join join = { .descriptor = open("/dev/null", O_RDONLY | O_CLOEXEC) };
+
+	check_refused_confinement((struct pidring_confinement){ .joins = &join, .join_count = 1 }, -EINVAL,
+	                          "joins", "is no namespace");
+	/* Whether it is a pidfd, the kernel says. */
+	need_root();
+	join.namespaces = PIDRING_NAMESPACE_UTS;
+	check_fails((struct pidring_confinement){ .joins = &join, .join_count = 1 }, PIDRING_STEP_NAMESPACE,
+	            EINVAL, "namespace");
+	close(join.descriptor);
+}
+
+/* A process is in one PID namespace, and what it makes anew it cannot also join. */
+SCENARIO(confine_joins, impossible_together)
+{
+	struct pidring_join join = { .descriptor = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC) };
+
+	check_refused_confinement((struct pidring_confinement){ .joins = &join,
+	                                                        .join_count = 1,
+	                                                        .namespaces = PIDRING_NAMESPACE_PID },
+	                          -EINVAL, "joins", "PID");
+	close(join.descriptor);
+	join.descriptor = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
+	check_refused_confinement((struct pidring_confinement){ .joins = &join,
+	                                                        .join_count = 1,
+	                                                        .namespaces = PIDRING_NAMESPACE_USER },
+	                          -EINVAL, "joins", "user");
+	close(join.descriptor);
+}
+
+SCENARIO(confine_joins, process_that_has_ended)
+{
+	struct pidring *engine = open_engine();
+	struct pidring_process *process = start_program(engine, "true", NULL);
+	struct pidring_join join = { .descriptor = pidring_process_sentinel(process),
+		                     .namespaces = PIDRING_NAMESPACE_UTS };
+
+	need_root();
+	check_int(join_code(process), 0);
+	check_fails((struct pidring_confinement){ .joins = &join, .join_count = 1 }, PIDRING_STEP_NAMESPACE,
+	            ESRCH, "namespace");
+	pidring_process_free(process);
+	close_engine(engine);
+}
