@@ -155,7 +155,7 @@ static int prepare_confinement(struct start *start)
 
 	if (!process->settings->confinement)
 		return 0;
-	int r = confine_work_new(&process->confine, process->settings->confinement);
+	int r = confine_work_new(&process->confine, process->settings->confinement, start->paths.self_pidfd);
 	return r < 0 ? start_fail(&start->failure, PIDRING_STEP_PREPARE, r) : 0;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What runs between clone and target, in the order of the two tables at the end of this file.
+ * What runs between clone and target, in the order of the tables at the end of this file.
  *
  * A program's child usually shares memory, thread-local storage and, at first, descriptors with its creator,
  * who goes on meanwhile (CLONE_VM without CLONE_VFORK). What follows from that, and where it is answered:
@@ -595,187 +595,68 @@ static long stage_confined_death_signal(struct child_plan *plan)
 	return plan->confine ? stage_death_signal(plan) : 0;
 }
 
-static long stage_hide(struct child_plan *plan)
-{
-	return plan->confine ? confine_hide(plan->confine) : 0;
-}
-
-static long stage_ids(struct child_plan *plan)
-{
-	return plan->confine ? confine_await_ids(plan->confine, plan->parent_pidfd) : 0;
-}
-
-static long stage_join(struct child_plan *plan)
-{
-	return plan->confine ? confine_join(plan->confine) : 0;
-}
-
-static long stage_time(struct child_plan *plan)
-{
-	return plan->confine ? confine_time(plan->confine) : 0;
-}
-
-static long stage_settings(struct child_plan *plan)
-{
-	return plan->confine ? confine_settings(plan->confine) : 0;
-}
-
-static long stage_make_mounts(struct child_plan *plan)
-{
-	return plan->confine ? confine_make_mounts(plan->confine) : 0;
-}
-
-static long stage_root(struct child_plan *plan)
-{
-	return plan->confine ? confine_root(plan->confine) : 0;
-}
-
-static long stage_place_mounts(struct child_plan *plan)
-{
-	return plan->confine ? confine_place_mounts(plan->confine) : 0;
-}
-
-static long stage_read_only_root(struct child_plan *plan)
-{
-	return plan->confine ? confine_read_only_root(plan->confine) : 0;
-}
-
-static long stage_host_name(struct child_plan *plan)
-{
-	return plan->confine ? confine_host_name(plan->confine) : 0;
-}
-
-static long stage_limits(struct child_plan *plan)
-{
-	return plan->confine ? confine_limits(plan->confine) : 0;
-}
-
-static long stage_bounding(struct child_plan *plan)
-{
-	return plan->confine ? confine_bounding(plan->confine) : 0;
-}
-
-static long stage_groups(struct child_plan *plan)
-{
-	return plan->confine ? confine_groups(plan->confine) : 0;
-}
-
-static long stage_user(struct child_plan *plan)
-{
-	return plan->confine ? confine_user(plan->confine) : 0;
-}
-
-static long stage_raise(struct child_plan *plan)
-{
-	return plan->confine ? confine_raise(plan->confine) : 0;
-}
-
-static long stage_secure_bits(struct child_plan *plan)
-{
-	return plan->confine ? confine_secure_bits(plan->confine) : 0;
-}
-
-static long stage_capabilities(struct child_plan *plan)
-{
-	return plan->confine ? confine_capabilities(plan->confine) : 0;
-}
-
-static long stage_no_new_privileges(struct child_plan *plan)
-{
-	return plan->confine ? confine_no_new_privileges(plan->confine) : 0;
-}
-
-static long stage_filter(struct child_plan *plan)
-{
-	return plan->confine ? confine_filter(plan->confine) : 0;
-}
-
 struct stage {
 	enum pidring_step step;
 	long (*run)(struct child_plan *plan);
+	long (*confine)(struct confine_work *work); /* instead: of one that is confined only */
 };
 
 static const struct stage program_stages[] = {
-	{ PIDRING_STEP_NONE, stage_ownership }, /* cannot fail */
-	{ PIDRING_STEP_SIGNALS, stage_dispositions },
-	{ PIDRING_STEP_SIGNALS, stage_ignored },
-	{ PIDRING_STEP_NONE, stage_scheduling }, /* its failure is no reason */
-	{ PIDRING_STEP_SESSION, stage_session },
-	{ PIDRING_STEP_GROUP, stage_group },
-	{ PIDRING_STEP_NONE, stage_umask }, /* cannot fail */
-	{ PIDRING_STEP_WORKING_DIRECTORY, stage_working_directory },
-	{ PIDRING_STEP_DEATH_SIGNAL, stage_death_signal },
-	{ PIDRING_STEP_NAMESPACE, stage_hide },
-	{ PIDRING_STEP_ID_MAP, stage_ids },
-	{ PIDRING_STEP_CGROUP, stage_cgroup },
-	{ PIDRING_STEP_NAMESPACE, stage_join },
-	{ PIDRING_STEP_DESCRIPTORS, stage_unshare },
-	{ PIDRING_STEP_NAMESPACE, stage_time },
-	{ PIDRING_STEP_STREAM, stage_placements },
-	{ PIDRING_STEP_TERMINAL, stage_terminal },
-	{ PIDRING_STEP_NONE, stage_foreground }, /* cannot fail */
-	{ PIDRING_STEP_DESCRIPTORS, stage_close },
-	{ PIDRING_STEP_LIMIT, stage_limit },
-	{ PIDRING_STEP_SETTING, stage_settings },
-	{ PIDRING_STEP_MOUNT, stage_make_mounts },
-	{ PIDRING_STEP_ROOT, stage_root },
-	{ PIDRING_STEP_MOUNT, stage_place_mounts },
-	{ PIDRING_STEP_ROOT, stage_read_only_root },
-	{ PIDRING_STEP_HOST_NAME, stage_host_name },
-	{ PIDRING_STEP_WORKING_DIRECTORY, stage_confined_directory },
-	{ PIDRING_STEP_SETTING, stage_limits },
-	{ PIDRING_STEP_CAPABILITIES, stage_bounding },
-	{ PIDRING_STEP_GROUPS, stage_groups },
-	{ PIDRING_STEP_USER, stage_user },
-	{ PIDRING_STEP_CAPABILITIES, stage_raise },
-	{ PIDRING_STEP_SECURE_BITS, stage_secure_bits },
-	{ PIDRING_STEP_CAPABILITIES, stage_capabilities },
-	{ PIDRING_STEP_NO_NEW_PRIVILEGES, stage_no_new_privileges },
-	{ PIDRING_STEP_DEATH_SIGNAL, stage_confined_death_signal },
-	{ PIDRING_STEP_SIGNALS, stage_mask },
-	{ PIDRING_STEP_CLONE, stage_gate },
-	{ PIDRING_STEP_SECCOMP, stage_filter },
-	{ PIDRING_STEP_EXEC, stage_exec },
+	{ PIDRING_STEP_NONE, .run = stage_ownership }, /* cannot fail */
+	{ PIDRING_STEP_SIGNALS, .run = stage_dispositions },
+	{ PIDRING_STEP_SIGNALS, .run = stage_ignored },
+};
+
+static const struct stage common_stages[] = {
+	{ PIDRING_STEP_NONE, .run = stage_scheduling }, /* its failure is no reason */
+	{ PIDRING_STEP_SESSION, .run = stage_session },
+	{ PIDRING_STEP_GROUP, .run = stage_group },
+	{ PIDRING_STEP_NONE, .run = stage_umask }, /* cannot fail */
+	{ PIDRING_STEP_WORKING_DIRECTORY, .run = stage_working_directory },
+	{ PIDRING_STEP_DEATH_SIGNAL, .run = stage_death_signal },
+	{ PIDRING_STEP_NAMESPACE, .confine = confine_hide },
+	{ PIDRING_STEP_ID_MAP, .confine = confine_await_ids },
+	{ PIDRING_STEP_CGROUP, .run = stage_cgroup },
+	{ PIDRING_STEP_NAMESPACE, .confine = confine_join },
+	{ PIDRING_STEP_DESCRIPTORS, .run = stage_unshare },
+	{ PIDRING_STEP_STREAM, .run = stage_placements },
+	{ PIDRING_STEP_TERMINAL, .run = stage_terminal },
+	{ PIDRING_STEP_NONE, .run = stage_foreground }, /* cannot fail */
+	{ PIDRING_STEP_DESCRIPTORS, .run = stage_close },
+	{ PIDRING_STEP_LIMIT, .run = stage_limit },
+	{ PIDRING_STEP_NAMESPACE, .confine = confine_time },
+	{ PIDRING_STEP_SETTING, .confine = confine_settings },
+	{ PIDRING_STEP_MOUNT, .confine = confine_make_mounts },
+	{ PIDRING_STEP_ROOT, .confine = confine_root },
+	{ PIDRING_STEP_MOUNT, .confine = confine_place_mounts },
+	{ PIDRING_STEP_ROOT, .confine = confine_read_only_root },
+	{ PIDRING_STEP_HOST_NAME, .confine = confine_host_name },
+	{ PIDRING_STEP_WORKING_DIRECTORY, .run = stage_confined_directory },
+	{ PIDRING_STEP_SETTING, .confine = confine_limits },
+	{ PIDRING_STEP_CAPABILITIES, .confine = confine_bounding },
+	{ PIDRING_STEP_GROUPS, .confine = confine_groups },
+	{ PIDRING_STEP_USER, .confine = confine_user },
+	{ PIDRING_STEP_CAPABILITIES, .confine = confine_raise },
+	{ PIDRING_STEP_SECURE_BITS, .confine = confine_secure_bits },
+	{ PIDRING_STEP_CAPABILITIES, .confine = confine_capabilities },
+	{ PIDRING_STEP_NO_NEW_PRIVILEGES, .confine = confine_no_new_privileges },
+	{ PIDRING_STEP_DEATH_SIGNAL, .run = stage_confined_death_signal },
+};
+
+static const struct stage program_ends[] = {
+	{ PIDRING_STEP_SIGNALS, .run = stage_mask },
+	{ PIDRING_STEP_CLONE, .run = stage_gate },
+	{ PIDRING_STEP_SECCOMP, .confine = confine_filter },
+	{ PIDRING_STEP_EXEC, .run = stage_exec },
 };
 
 static const struct stage function_stages[] = {
-	{ PIDRING_STEP_NONE, stage_scheduling }, /* its failure is no reason */
-	{ PIDRING_STEP_SESSION, stage_session },
-	{ PIDRING_STEP_GROUP, stage_group },
-	{ PIDRING_STEP_NONE, stage_umask }, /* cannot fail */
-	{ PIDRING_STEP_WORKING_DIRECTORY, stage_working_directory },
-	{ PIDRING_STEP_DEATH_SIGNAL, stage_death_signal },
-	{ PIDRING_STEP_NAMESPACE, stage_hide },
-	{ PIDRING_STEP_ID_MAP, stage_ids },
-	{ PIDRING_STEP_CGROUP, stage_cgroup },
-	{ PIDRING_STEP_NAMESPACE, stage_join },
-	{ PIDRING_STEP_DESCRIPTORS, stage_unshare },
-	{ PIDRING_STEP_STREAM, stage_placements },
-	{ PIDRING_STEP_TERMINAL, stage_terminal },
-	{ PIDRING_STEP_NONE, stage_foreground }, /* cannot fail */
-	{ PIDRING_STEP_DESCRIPTORS, stage_close },
-	{ PIDRING_STEP_SETTING, stage_settings },
-	{ PIDRING_STEP_MOUNT, stage_make_mounts },
-	{ PIDRING_STEP_ROOT, stage_root },
-	{ PIDRING_STEP_MOUNT, stage_place_mounts },
-	{ PIDRING_STEP_ROOT, stage_read_only_root },
-	{ PIDRING_STEP_HOST_NAME, stage_host_name },
-	{ PIDRING_STEP_WORKING_DIRECTORY, stage_confined_directory },
-	{ PIDRING_STEP_SETTING, stage_limits },
-	{ PIDRING_STEP_CAPABILITIES, stage_bounding },
-	{ PIDRING_STEP_GROUPS, stage_groups },
-	{ PIDRING_STEP_USER, stage_user },
-	{ PIDRING_STEP_CAPABILITIES, stage_raise },
-	{ PIDRING_STEP_SECURE_BITS, stage_secure_bits },
-	{ PIDRING_STEP_CAPABILITIES, stage_capabilities },
-	{ PIDRING_STEP_NO_NEW_PRIVILEGES, stage_no_new_privileges },
-	{ PIDRING_STEP_DEATH_SIGNAL, stage_confined_death_signal },
-	{ PIDRING_STEP_CLONE, stage_gate },
+	{ PIDRING_STEP_CLONE, .run = stage_gate },
 };
 
-/* When the library has nothing more to do before the target. */
-static const struct stage function_filter[] = {
-	{ PIDRING_STEP_SECCOMP, stage_filter },
+/* When the library has nothing more to do before the target, which begins in bootstrap.c. */
+static const struct stage function_ends[] = {
+	{ PIDRING_STEP_SECCOMP, .confine = confine_filter },
 };
 
 static void note_failure(struct child_plan *plan, enum pidring_step step, int error)
@@ -784,16 +665,28 @@ static void note_failure(struct child_plan *plan, enum pidring_step step, int er
 	plan->failed_error = error;
 }
 
+static long run_stage(struct child_plan *plan, const struct stage *stage)
+{
+	if (stage->run)
+		return stage->run(plan);
+	return plan->confine ? stage->confine(plan->confine) : 0;
+}
+
 static long run_stages(struct child_plan *plan, const struct stage *stages, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		long r = stages[i].run(plan);
+		long r = run_stage(plan, &stages[i]);
 		if (r >= 0)
 			continue;
 		note_failure(plan, stages[i].step, (int)-r);
 		return r;
 	}
 	return 0;
+}
+
+static long run_common_stages(struct child_plan *plan)
+{
+	return run_stages(plan, common_stages, sizeof common_stages / sizeof common_stages[0]);
 }
 
 /* As a shell has it: 127 for what is not there, 126 for what cannot be run. */
@@ -823,7 +716,9 @@ void child_run_program(void *argument)
 {
 	struct child_plan *plan = argument;
 
-	run_stages(plan, program_stages, sizeof program_stages / sizeof program_stages[0]);
+	if (run_stages(plan, program_stages, sizeof program_stages / sizeof program_stages[0]) == 0 &&
+	    run_common_stages(plan) == 0)
+		run_stages(plan, program_ends, sizeof program_ends / sizeof program_ends[0]);
 	end_failed(plan);
 }
 
@@ -834,10 +729,14 @@ int child_run_program_clone(void *plan)
 
 int child_prepare_function(struct child_plan *plan)
 {
-	return (int)run_stages(plan, function_stages, sizeof function_stages / sizeof function_stages[0]);
+	long r = run_common_stages(plan);
+
+	return r < 0 ? (int)r
+	             : (int)run_stages(plan, function_stages,
+	                               sizeof function_stages / sizeof function_stages[0]);
 }
 
 int child_filter_function(struct child_plan *plan)
 {
-	return (int)run_stages(plan, function_filter, sizeof function_filter / sizeof function_filter[0]);
+	return (int)run_stages(plan, function_ends, sizeof function_ends / sizeof function_ends[0]);
 }

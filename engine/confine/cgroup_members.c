@@ -194,7 +194,7 @@ static int signal_member(void *argument, pid_t pid)
 
 static int run_passes(int directory, struct signalling *signalling)
 {
-	int r;
+	int r = 0;
 
 	do {
 		signalling->somebody_new = false;

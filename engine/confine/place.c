@@ -31,10 +31,10 @@ long confine_hide(struct confine_work *work)
 	return raw_call5(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
-long confine_await_ids(struct confine_work *work, int parent_pidfd)
+long confine_await_ids(struct confine_work *work)
 {
 	struct pollfd items[2] = { { .fd = work->gate, .events = POLLIN },
-		                   { .fd = parent_pidfd, .events = POLLIN } };
+		                   { .fd = work->parent_pidfd, .events = POLLIN } };
 
 	if (work->gate < 0)
 		return 0;

@@ -49,13 +49,13 @@ static int open_gate(struct confine_work *work)
 	return gate < 0 ? gate : 0;
 }
 
-int confine_work_new(struct confine_work **ret_work, const struct confinement *confinement)
+int confine_work_new(struct confine_work **ret_work, const struct confinement *confinement, int parent_pidfd)
 {
 	struct confine_work *work = malloc(sizeof *work + confinement->mount_count * sizeof(int));
 
 	if (!work)
 		return explain(-ENOMEM, "no memory to confine a process");
-	*work = (struct confine_work){ .confinement = confinement, .gate = -1 };
+	*work = (struct confine_work){ .confinement = confinement, .parent_pidfd = parent_pidfd, .gate = -1 };
 	int r = open_results(work);
 	if (r == 0)
 		r = open_gate(work);

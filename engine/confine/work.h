@@ -7,13 +7,14 @@
 
 struct confine_work {
 	const struct confinement *confinement;
-	int gate; /* an eventfd: the child waits until its ids are mapped; -1 */
+	int parent_pidfd; /* -1: none */
+	int gate;         /* an eventfd: the child waits until its ids are mapped; -1 */
 	int *results; /* one a setting, in memory that is shared with the child in any case; NULL: no setting is reported */
 	int descriptors[]; /* the child's: of its mounts, until they are in place */
 };
 
 /* -ENOMEM, -EMFILE, -ENFILE. */
-int confine_work_new(struct confine_work **ret_work, const struct confinement *confinement);
+int confine_work_new(struct confine_work **ret_work, const struct confinement *confinement, int parent_pidfd);
 void confine_work_free(struct confine_work *work);
 /* The child has left: what it has reported goes to where the options want it. */
 void confine_work_report(const struct confine_work *work);
@@ -25,7 +26,7 @@ int confine_work_release(const struct confine_work *work, pid_t pid, int pidfd);
  * negated errno. `work` is not NULL.
  */
 long confine_hide(struct confine_work *work);
-long confine_await_ids(struct confine_work *work, int parent_pidfd); /* -ECANCELED: the parent has ended */
+long confine_await_ids(struct confine_work *work); /* -ECANCELED: the parent has ended */
 long confine_join(struct confine_work *work);
 long confine_time(struct confine_work *work);
 long confine_settings(struct confine_work *work);
