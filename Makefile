@@ -27,7 +27,7 @@ ENGINE_CFLAGS = $(ALL_CFLAGS) -D_GNU_SOURCE -Iengine -fPIC -fvisibility=hidden
 # name in pkg-config:package of Debian, or bin/name of a program:package
 RUN_PACKAGES := liburing:liburing-dev libcap:libcap-dev
 LOOP_PACKAGES := libuv:libuv1-dev gio-2.0:libglib2.0-dev
-CHECK_PACKAGES := $(RUN_PACKAGES) criterion:libcriterion-dev $(LOOP_PACKAGES)
+CHECK_PACKAGES := $(RUN_PACKAGES) criterion:libcriterion-dev $(LOOP_PACKAGES) bin/busybox:busybox-static
 BENCH_PACKAGES := $(RUN_PACKAGES) $(LOOP_PACKAGES) bin/gnuplot:gnuplot-nox
 
 URING_CFLAGS = $(shell $(PKG_CONFIG) --cflags liburing)

@@ -11,7 +11,7 @@ exceptions=$2
 # Children of function targets end by _exit and leave their copies of the parent's memory unfreed, which is no leak.
 export ASAN_OPTIONS="detect_leaks=1:abort_on_error=0:${ASAN_OPTIONS:-}"
 export UBSAN_OPTIONS="print_stacktrace=1:${UBSAN_OPTIONS:-}"
-export TSAN_OPTIONS="die_after_fork=0:halt_on_error=1:report_thread_leaks=0:suppressions=$(dirname "$0")/tsan.suppressions:${TSAN_OPTIONS:-}"
+export TSAN_OPTIONS="die_after_fork=0:halt_on_error=1:report_thread_leaks=0:suppressions=$(cd "$(dirname "$0")" && pwd)/tsan.suppressions:${TSAN_OPTIONS:-}"
 export PIDRING_TEST_TIMEOUT="${PIDRING_TEST_TIMEOUT:-120}"
 
 output=$(mktemp)

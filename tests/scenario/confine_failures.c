@@ -22,6 +22,34 @@ SCENARIO(confine_failures, steps_have_names)
 	}
 }
 
+/* One that was killed takes nobody. */
+SCENARIO(confine_failures, control_group)
+{
+	struct pidring *engine = open_engine();
+	struct pidring_cgroup *group = NULL;
+	struct pidring_process *processes[2];
+	struct pidring_failure failure;
+	int result = pidring_cgroup_new(&group, engine, NULL);
+
+	if (result < 0)
+		skip("no control group can be made here");
+	processes[0] = new_process(engine, (struct pidring_options){ .argv = (const char *[]){ "true", NULL },
+	                                                             .cgroup = group });
+	processes[1] =
+		new_process(engine, (struct pidring_options){ .target = return_zero, .cgroup = group });
+	check_int(pidring_cgroup_kill(group), 0);
+	for (int i = 0; i < 2; i++) {
+		check_int(pidring_process_start(processes[i]), -ESTALE);
+		check_int(pidring_process_failure(processes[i], &failure), 0);
+		check_int(failure.step, PIDRING_STEP_CGROUP);
+		check_int(failure.error, ESTALE);
+		pidring_process_free(processes[i]);
+	}
+	check(has_no_children());
+	check_int(pidring_cgroup_free(group), 0);
+	close_engine(engine);
+}
+
 /* --- namespaces --- */
 
 SCENARIO(confine_failures, new_namespace)

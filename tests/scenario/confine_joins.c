@@ -3,7 +3,7 @@
 #define _GNU_SOURCE
 #include "confined.h"
 
-#include <signal.h>
+#include <pthread.h>
 
 enum {
 	PLACE = PIDRING_NAMESPACE_MOUNT | PIDRING_NAMESPACE_PID | PIDRING_NAMESPACE_NETWORK |
@@ -85,6 +85,35 @@ SCENARIO(confine_joins, mounts)
 	close_engine(engine);
 }
 
+static void *wait_in_thread(void *latch)
+{
+	latch_wait(latch);
+	return NULL;
+}
+
+/* Threads share a root and a working directory, which a mount namespace forbids: their process's children do not. */
+SCENARIO(confine_joins, mounts_for_a_threaded_process)
+{
+	struct pidring *engine = open_engine();
+	struct latch latch = latch_open();
+	struct lingerer host;
+	struct pidring_join join;
+	pthread_t thread;
+
+	need_root();
+	check_int(pthread_create(&thread, NULL, wait_in_thread, &latch), 0);
+	host = start_host(engine);
+	join = (struct pidring_join){ .descriptor = pidring_process_sentinel(host.process),
+		                      .namespaces = PIDRING_NAMESPACE_MOUNT | PIDRING_NAMESPACE_PID };
+	check_joined(&join, 1, QUESTIONS("flags", "/proc", "parent"),
+	             "/proc=nosuid nodev noexec \nparent=0\n");
+	end_lingerer(&host);
+	latch_release(&latch);
+	check_int(pthread_join(thread, NULL), 0);
+	latch_close(&latch);
+	close_engine(engine);
+}
+
 /* --- PID namespaces --- */
 
 static int answer_with_pid(void *argument)
@@ -107,11 +136,12 @@ SCENARIO(confine_joins, pid_namespace)
 	join = (struct pidring_join){ .descriptor = open_namespace(host.process, "pid") };
 	confinement.joins = &join;
 	confinement.join_count = 1;
-	for (int number = 2; number < 5; number++) {
+	for (int before = 1, number, outside; before < 5; before = number) {
 		process = start_process(engine, (struct pidring_options){ .target = answer_with_pid,
 		                                                          .confinement = &confinement });
-		check(pidring_process_pid(process) > number);
-		check_int(finish(process), number);
+		outside = pidring_process_pid(process);
+		number = finish(process);
+		check(number > before && number < outside);
 	}
 	check_contains(told(engine, asking(AS_PROGRAM, QUESTIONS("pid", "parent"),
 	                                   (struct pidring_options){ .confinement = &confinement })),

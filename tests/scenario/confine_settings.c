@@ -25,10 +25,10 @@ static void check_setting(struct pidring_setting setting, const char *const *que
 SCENARIO(confine_settings, limits)
 {
 	check_setting((struct pidring_setting){ .kind = PIDRING_SETTING_LIMIT,
-	                                        .number = RLIMIT_CORE,
+	                                        .number = RLIMIT_LOCKS,
 	                                        .value = 4096,
 	                                        .maximum = 8192 },
-	              QUESTIONS("limit", "4"), "4=4096/8192\n");
+	              QUESTIONS("limit", "10"), "10=4096/8192\n");
 	check_setting((struct pidring_setting){ .kind = PIDRING_SETTING_LIMIT,
 	                                        .number = RLIMIT_FSIZE,
 	                                        .value = 1 << 20,
@@ -134,14 +134,14 @@ SCENARIO(confine_settings, all_together)
 		{ .kind = PIDRING_SETTING_SCHEDULER, .number = SCHED_BATCH },
 		{ .kind = PIDRING_SETTING_IO_PRIORITY, .number = IO_IDLE },
 		{ .kind = PIDRING_SETTING_OOM_SCORE, .number = 500 },
-		{ .kind = PIDRING_SETTING_LIMIT, .number = RLIMIT_CORE, .value = 1, .maximum = 2 },
+		{ .kind = PIDRING_SETTING_LIMIT, .number = RLIMIT_LOCKS, .value = 1, .maximum = 2 },
 		{ .kind = PIDRING_SETTING_NICE, .number = 9 },
 	};
 
 	check_told((struct pidring_confinement){ .settings = settings,
 	                                         .setting_count = sizeof(settings) / sizeof(settings[0]) },
-	           QUESTIONS("niceness", "slack", "scheduler", "io_priority", "oom_score", "limit", "4"),
-	           "niceness=9\nslack=1000000\nscheduler=3/0\nio_priority=3/0\noom_score=500\n4=1/2\n");
+	           QUESTIONS("niceness", "slack", "scheduler", "io_priority", "oom_score", "limit", "10"),
+	           "niceness=9\nslack=1000000\nscheduler=3/0\nio_priority=3/0\noom_score=500\n10=1/2\n");
 }
 
 /* --- what cannot --- */
@@ -173,13 +173,13 @@ SCENARIO(confine_settings, hard_limit)
 {
 	struct rlimit limit = { 500, 1000 };
 	struct pidring_setting setting = {
-		.kind = PIDRING_SETTING_LIMIT, .number = RLIMIT_CORE, .value = 600, .maximum = 2000
+		.kind = PIDRING_SETTING_LIMIT, .number = RLIMIT_LOCKS, .value = 600, .maximum = 2000
 	};
 
 	become_ordinary();
-	check_int(setrlimit(RLIMIT_CORE, &limit), 0);
+	check_int(setrlimit(RLIMIT_LOCKS, &limit), 0);
 	check_required(setting, EPERM, "setting");
-	check_reported(setting, EPERM, QUESTIONS("limit", "4"), "4=500/1000\n");
+	check_reported(setting, EPERM, QUESTIONS("limit", "10"), "10=500/1000\n");
 }
 
 SCENARIO(confine_settings, without_the_right_to)
