@@ -56,6 +56,7 @@ static void take_dispositions(struct server *server)
 	const struct sigaction by_default = { .sa_handler = SIG_DFL };
 	struct sigaction action = { .sa_handler = look_for_parent, .sa_flags = SA_RESTART }, old;
 
+	sys_hear_hidden_signals();
 	sigfillset(&action.sa_mask);
 	for (int signal_number = 1; signal_number <= SYS_SIGNALS; signal_number++) {
 		if (sigaction(signal_number, NULL, &old) < 0)

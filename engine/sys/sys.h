@@ -134,6 +134,9 @@ void sys_futex_wake(const uint32_t *word);
 /* capget(2) of this thread: effective, permitted, inheritable, twice 32 bits. All zero if it fails. */
 void sys_get_capabilities(uint32_t ret_capabilities[6]);
 
+/* The two signals that libc hides get their default if they are ignored, as somebody's child may have them. */
+void sys_hear_hidden_signals(void);
+
 int sys_signal_mask(const sys_signal_set *set, sys_signal_set *ret_old);
 
 /* The address that the kernel clears and wakes when this thread ends: libc's copy of the thread id. */

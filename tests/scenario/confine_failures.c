@@ -114,16 +114,16 @@ static void check_mount_fails(struct pidring_mount mount, int error, const char 
 SCENARIO(confine_failures, mounts)
 {
 	need_root();
-	check_mount_fails((struct pidring_mount){ .target = "/tmp", .source = "/no/such/source" }, ENOENT,
+	check_mount_fails((struct pidring_mount){ .target = "/mnt", .source = "/no/such/source" }, ENOENT,
 	                  "mount");
 	check_mount_fails((struct pidring_mount){ .target = "/no/such/target", .type = "tmpfs" }, ENOENT,
 	                  "mount");
 	check_mount_fails(
 		(struct pidring_mount){ .target = "/no/such/target", .type = "tmpfs", .make_target = true },
 		ENOENT, "mount");
-	check_mount_fails((struct pidring_mount){ .target = "/tmp", .type = "no-such-type" }, ENODEV,
+	check_mount_fails((struct pidring_mount){ .target = "/mnt", .type = "no-such-type" }, ENODEV,
 	                  "mount");
-	check_mount_fails((struct pidring_mount){ .target = "/tmp", .type = "tmpfs", .data = "nonsense=1" },
+	check_mount_fails((struct pidring_mount){ .target = "/mnt", .type = "tmpfs", .data = "nonsense=1" },
 	                  EINVAL, "mount");
 	check_mount_fails((struct pidring_mount){ .target = "/etc/passwd", .type = "tmpfs" }, EINVAL,
 	                  "mount");
@@ -132,9 +132,9 @@ SCENARIO(confine_failures, mounts)
 /* The second of three. */
 SCENARIO(confine_failures, one_of_several_mounts)
 {
-	struct pidring_mount mounts[] = { { .target = "/tmp", .type = "tmpfs" },
-		                          { .target = "/tmp/absent", .type = "tmpfs" },
-		                          { .target = "/tmp", .type = "tmpfs" } };
+	struct pidring_mount mounts[] = { { .target = "/mnt", .type = "tmpfs" },
+		                          { .target = "/mnt/absent", .type = "tmpfs" },
+		                          { .target = "/mnt", .type = "tmpfs" } };
 
 	need_root();
 	check_fails((struct pidring_confinement){ .namespaces = PIDRING_NAMESPACE_MOUNT,
@@ -282,7 +282,7 @@ SCENARIO(confine_failures, no_new_privileges)
 SCENARIO(confine_failures, program_after_all_steps)
 {
 	struct pidring *engine = open_engine();
-	struct pidring_mount mount = { .target = "/tmp", .type = "tmpfs" };
+	struct pidring_mount mount = { .target = "/mnt", .type = "tmpfs" };
 	struct pidring_confinement confinement = { .size = sizeof(confinement),
 		                                   .namespaces = PIDRING_NAMESPACE_MOUNT |
 		                                                 PIDRING_NAMESPACE_PID |

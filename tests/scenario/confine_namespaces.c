@@ -343,7 +343,7 @@ SCENARIO(confine_namespaces, largest_map)
 /* An ordinary user has a place of its own: its mounts, its processes, its net, its name. */
 SCENARIO(confine_namespaces, ordinary_user_in_its_own_place)
 {
-	struct pidring_mount mount = { .target = "/tmp", .type = "tmpfs" };
+	struct pidring_mount mount = { .target = "/mnt", .type = "tmpfs" };
 	struct pidring_confinement confinement = { .namespaces = OF_FUNCTIONS,
 		                                   .mounts = &mount,
 		                                   .mount_count = 1,
@@ -353,9 +353,9 @@ SCENARIO(confine_namespaces, ordinary_user_in_its_own_place)
 	need_user_namespaces();
 	become_ordinary();
 	check_told(confinement,
-	           QUESTIONS("pid", "host", "interfaces", "list", "/tmp", "write", "/tmp/new", "status",
+	           QUESTIONS("pid", "host", "interfaces", "list", "/mnt", "write", "/mnt/new", "status",
 	                     "NSpid"),
-	           "pid=1\nhost=own\ninterfaces=lo\n/tmp=\n/tmp/new=OK\nNSpid=1\n");
+	           "pid=1\nhost=own\ninterfaces=lo\n/mnt=\n/mnt/new=OK\nNSpid=1\n");
 }
 
 /* Its power there is no power here. */

@@ -19,7 +19,7 @@ struct place {
 static void make_place(struct place *place, int number)
 {
 	*place = (struct place){
-		.mount = { .target = "/tmp", .type = "tmpfs", .data = "size=64k" },
+		.mount = { .target = "/mnt", .type = "tmpfs", .data = "size=64k" },
 		.setting = { .kind = PIDRING_SETTING_NICE, .number = number % 19 },
 		.confinement = { .size = sizeof(place->confinement),
 		                 .namespaces = PIDRING_NAMESPACE_MOUNT | PIDRING_NAMESPACE_PID |
@@ -38,14 +38,14 @@ static void make_place(struct place *place, int number)
 }
 
 static const char *const *const questions =
-	QUESTIONS("pid", "host", "niceness", "list", "/tmp", "status", "Uid", "status", "CapEff");
+	QUESTIONS("pid", "host", "niceness", "list", "/mnt", "status", "Uid", "status", "CapEff");
 
 static const char *text_for(int number, char *text, size_t size)
 {
 	int user = 1000 + number;
 
 	snprintf(text, size,
-	         "pid=1\nhost=place-%d\nniceness=%d\n/tmp=\nUid=%d %d %d %d\nCapEff=0000000000000020\n",
+	         "pid=1\nhost=place-%d\nniceness=%d\n/mnt=\nUid=%d %d %d %d\nCapEff=0000000000000020\n",
 	         number, number % 19, user, user, user, user);
 	return text;
 }
@@ -415,7 +415,7 @@ static void *wait_in_thread(void *latch)
 /* Functions of a process with threads, too. */
 SCENARIO(confine_paths, function_of_a_threaded_process)
 {
-	struct pidring_mount mount = { .target = "/tmp", .type = "tmpfs" };
+	struct pidring_mount mount = { .target = "/mnt", .type = "tmpfs" };
 	struct latch latch = latch_open();
 	struct place place;
 	char expected[256];

@@ -69,13 +69,13 @@ SCENARIO(confine_seccomp, comes_last)
 		                      SYS_mount,       SYS_pivot_root,  SYS_umount2,   SYS_capset, SYS_setsid,
 		                      SYS_sethostname, SYS_setpriority, SYS_unshare,   SYS_setns };
 	struct pidring_setting setting = { .kind = PIDRING_SETTING_NICE, .number = 3 };
-	struct pidring_mount mount = { .target = "/tmp", .type = "tmpfs" };
+	struct pidring_mount mount = { .target = "/mnt", .type = "tmpfs" };
 	struct filter filter;
 
 	need_root();
 	forbid_in(&filter, calls, sizeof(calls) / sizeof(calls[0]));
 	check_told_with(
-		(struct pidring_options){ .new_session = true, .working_directory = "/tmp" },
+		(struct pidring_options){ .new_session = true, .working_directory = "/mnt" },
 		(struct pidring_confinement){ .namespaces = PIDRING_NAMESPACE_MOUNT | PIDRING_NAMESPACE_UTS,
 	                                      .host_name = "sealed",
 	                                      .mounts = &mount,
@@ -88,7 +88,7 @@ SCENARIO(confine_seccomp, comes_last)
 	                                      .seccomp = &filter.program },
 		QUESTIONS("call", "setresuid", "call", "unshare", "host", "niceness", "directory", "status",
 	                  "CapEff"),
-		"setresuid=ENOTTY\nunshare=ENOTTY\nhost=sealed\nniceness=3\ndirectory=/tmp\n"
+		"setresuid=ENOTTY\nunshare=ENOTTY\nhost=sealed\nniceness=3\ndirectory=/mnt\n"
 		"CapEff=0000000000000020\n");
 }
 

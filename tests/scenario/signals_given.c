@@ -32,6 +32,21 @@ static uint64_t bits(int first, int second)
 	return UINT64_C(1) << (first - 1) | UINT64_C(1) << (second - 1);
 }
 
+/* Who started the tests may ignore the two that libc hides, and no function of libc's can change that. */
+static uint64_t hidden_and_ignored(void)
+{
+	char line[256];
+	unsigned long long ignored = 0;
+	FILE *file = fopen("/proc/self/status", "re");
+
+	check(file != NULL);
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "SigIgn: %llx", &ignored) == 1)
+			break;
+	fclose(file);
+	return ignored & bits(32, 33);
+}
+
 static const enum target_kind program_kinds[] = { AS_PROGRAM, AS_PROGRAM_LATER };
 
 static void check_signals(struct pidring_options options, const char *expected)
@@ -76,7 +91,7 @@ SCENARIO(signals_given, one_of_them)
 	check_signals((struct pidring_options){ .ignored_signals = &ignored },
 	              text_for(0, bits(SIGHUP, SIGRTMIN)));
 	check_signals((struct pidring_options){ .signal_mask = &mask, .keep_signals = true },
-	              text_for(bits(SIGUSR1, SIGTERM), bits(SIGQUIT, SIGTSTP)));
+	              text_for(bits(SIGUSR1, SIGTERM), bits(SIGQUIT, SIGTSTP) | hidden_and_ignored()));
 	check_signals((struct pidring_options){ .ignored_signals = &ignored, .keep_signals = true },
 	              text_for(bits(SIGUSR2, SIGRTMAX), bits(SIGHUP, SIGRTMIN)));
 }
