@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Why a start failed, in words. */
+#include "confine/work.h"
 #include "explain.h"
 #include "start.h"
 
@@ -130,6 +131,18 @@ static int explain_exec(struct pidring_process *process, enum pidring_step *step
 	return explain(error, "cannot run '%s': %s", path, strerror(-error));
 }
 
+static void explain_stage(const struct pidring_process *process, enum pidring_step step, int error)
+{
+	const struct confinement *confinement = process->settings->confinement;
+	const char *target = process->launch ? process->launch->path : "a function";
+	char what[256];
+
+	snprintf(what, sizeof what, "%s", pidring_step_name(step));
+	if (confinement)
+		confine_describe(confinement, step, process->slot->plan->failed_culprit, what, sizeof what);
+	explain(error, "cannot run '%s': its %s: %s", target, what, strerror(-error));
+}
+
 int start_explain_child(struct pidring_process *process, struct pidring_failure *ret_failure)
 {
 	enum { LARGEST_ERROR = 4095 };
@@ -152,8 +165,7 @@ int start_explain_child(struct pidring_process *process, struct pidring_failure 
 		        directory ? directory : ".", target, strerror(-error));
 		break;
 	default:
-		explain(error, "cannot run '%s': its %s: %s", target, pidring_step_name(step),
-		        strerror(-error));
+		explain_stage(process, step, error);
 	}
 	return start_fail(ret_failure, step, error);
 }

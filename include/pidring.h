@@ -1412,7 +1412,7 @@ struct pidring_confinement {
 
 /*
  * Errors of pidring_process_new that come from here: -EINVAL (impossible values and combinations, unknown capabilities,
- * settings, namespaces), -ENOENT (no such user; no such root), -E2BIG (more than 340 id maps, 65,536 groups, 1,024 mounts,
+ * settings, namespaces), -ENOENT (no such user; no such root), -E2BIG (more than 340 id maps, or than fit into 4,095 bytes of text; 65,536 groups, 1,024 mounts,
  * joins or settings, or 4,096 instructions), -EOPNOTSUPP (a time namespace for a function), -ENOMEM. Those of start are what the
  * system calls give, with the step.
  */

@@ -663,6 +663,7 @@ static void note_failure(struct child_plan *plan, enum pidring_step step, int er
 {
 	plan->failed_step = (int)step;
 	plan->failed_error = error;
+	plan->failed_culprit = plan->confine ? plan->confine->culprit : 0;
 }
 
 static long run_stage(struct child_plan *plan, const struct stage *stage)
@@ -698,7 +699,7 @@ static int exit_code_of_failure(const struct child_plan *plan)
 static __attribute__((noreturn)) void end_failed(const struct child_plan *plan)
 {
 	if (plan->report_descriptor >= 0) {
-		struct child_report report = { plan->failed_step, plan->failed_error };
+		struct child_report report = { plan->failed_step, plan->failed_error, plan->failed_culprit };
 		raw_call3(SYS_write, plan->report_descriptor, (long)&report, sizeof report);
 	}
 	raw_call1(SYS_exit_group, exit_code_of_failure(plan));

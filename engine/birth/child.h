@@ -93,11 +93,13 @@ struct child_plan {
 	int report_descriptor; /* -1: the memory is shared */
 	int failed_step;       /* enum pidring_step */
 	int failed_error;      /* errno, positive */
+	size_t failed_culprit; /* which of several, of what its place and power are (confine/work.h) */
 };
 
 struct child_report {
 	int failed_step;
 	int failed_error;
+	size_t failed_culprit;
 };
 
 /* The last stage of a function, which must come right before its target. Returns as child_prepare_function. */

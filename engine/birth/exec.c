@@ -201,6 +201,7 @@ void birth_program_settle(struct birth_slot *slot)
 	if (length == (ssize_t)sizeof report) {
 		slot->plan->failed_step = report.failed_step;
 		slot->plan->failed_error = report.failed_error;
+		slot->plan->failed_culprit = report.failed_culprit;
 	}
 }
 

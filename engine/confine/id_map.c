@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 /* What the kernel takes (UID_GID_MAP_MAX_EXTENTS). */
-enum { MOST_ENTRIES = 340 };
+enum { MOST_ENTRIES = 340, LONGEST_TEXT = 4095 };
 
 static bool overlap(uint32_t a, uint32_t a_count, uint32_t b, uint32_t b_count)
 {
@@ -36,6 +36,16 @@ static int check_entry(const struct pidring_id_map *map, size_t index, const cha
 	return 0;
 }
 
+static size_t text_length(const struct pidring_id_map *map, size_t count)
+{
+	size_t length = 0;
+
+	for (size_t i = 0; i < count; i++)
+		length +=
+			(size_t)snprintf(NULL, 0, "%u %u %u\n", map[i].inside, map[i].outside, map[i].count);
+	return length;
+}
+
 int id_map_check(const struct pidring_id_map *map, size_t count, const char *name)
 {
 	int r = 0;
@@ -46,6 +56,10 @@ int id_map_check(const struct pidring_id_map *map, size_t count, const char *nam
 		return explain(-EINVAL, "%s is NULL, but its count is %zu", name, count);
 	for (size_t i = 0; i < count && r == 0; i++)
 		r = check_entry(map, i, name);
+	if (r == 0 && text_length(map, count) > LONGEST_TEXT)
+		return explain(-E2BIG,
+		               "%s has %zu entries, which are more than the kernel takes at a time: %d bytes",
+		               name, count, LONGEST_TEXT);
 	return r;
 }
 

@@ -28,6 +28,10 @@ int join_read(struct confine_join *ret_join, const struct pidring_join *given)
 		type = ioctl(given->descriptor, NS_GET_NSTYPE);
 	if (type < 0 && errno == EBADF)
 		return explain(-EBADF, "joins: descriptor %d is not open", given->descriptor);
+	/* Nothing but a pidfd can be asked to send nothing. */
+	if (given->namespaces != 0 && sys_pidfd_send_signal(given->descriptor, 0) == -EBADF)
+		return explain(-EINVAL, "joins: descriptor %d is no pidfd, but `namespaces` is set",
+		               given->descriptor);
 	if (type <= 0)
 		return explain(-EINVAL, "joins: descriptor %d is no namespace", given->descriptor);
 	*ret_join = (struct confine_join){ given->descriptor, type };

@@ -48,8 +48,10 @@ long confine_join(struct confine_work *work)
 	const struct confinement *confinement = work->confinement;
 	long r = 0;
 
-	for (size_t i = 0; i < confinement->join_count && r == 0; i++)
+	for (size_t i = 0; i < confinement->join_count && r == 0; i++) {
+		work->culprit = i;
 		r = raw_call2(SYS_setns, confinement->joins[i].descriptor, confinement->joins[i].type);
+	}
 	/* It is entered by the exec (Linux 6.1): so its offsets can still be set. */
 	if (r == 0 && confinement->new_time)
 		r = raw_call1(SYS_unshare, CLONE_NEWTIME);
@@ -114,6 +116,7 @@ long confine_make_mounts(struct confine_work *work)
 	for (size_t i = 0; i < confinement->mount_count && r >= 0; i++) {
 		const struct confine_mount *mount = &confinement->mounts[i];
 
+		work->culprit = i;
 		r = mount->type ? make_file_system(mount) : make_bind(mount);
 		work->descriptors[i] = (int)r;
 	}
@@ -170,6 +173,8 @@ long confine_place_mounts(struct confine_work *work)
 	for (size_t i = 0; i < confinement->mount_count; i++) {
 		const struct confine_mount *mount = &confinement->mounts[i];
 		int tree = work->descriptors[i];
+
+		work->culprit = i;
 		long r = mount->make_target ? make_target(mount->target, tree) : 0;
 
 		if (r == 0)

@@ -69,6 +69,7 @@ static long set_all(struct confine_work *work, bool limits)
 
 		if ((setting->kind == PIDRING_SETTING_LIMIT) != limits)
 			continue;
+		work->culprit = i;
 		long r = set(setting);
 		if (setting->report)
 			work->results[i] = (int)r;

@@ -10,6 +10,7 @@ struct confine_work {
 	int parent_pidfd; /* -1: none */
 	int gate;         /* an eventfd: the child waits until its ids are mapped; -1 */
 	int *results; /* one a setting, in memory that is shared with the child in any case; NULL: no setting is reported */
+	size_t culprit;    /* of what there is several of: which one failed */
 	int descriptors[]; /* the child's: of its mounts, until they are in place */
 };
 
@@ -18,6 +19,9 @@ int confine_work_new(struct confine_work **ret_work, const struct confinement *c
 void confine_work_free(struct confine_work *work);
 /* The child has left: what it has reported goes to where the options want it. */
 void confine_work_report(const struct confine_work *work);
+/* What failed at this step, such as "mount of tmpfs on '/tmp'". */
+void confine_describe(const struct confinement *confinement, enum pidring_step step, size_t culprit,
+                      char *buffer, size_t size);
 /* In the parent: gives the child its ids, and lets it go on. */
 int confine_work_release(const struct confine_work *work, pid_t pid, int pidfd);
 

@@ -318,3 +318,41 @@ SCENARIO(confine_failures, program_after_all_steps)
 	pidring_process_free(process);
 	close_engine(engine);
 }
+
+/* --- words --- */
+
+static void check_says(struct pidring_confinement confinement, enum pidring_step step, const char *part)
+{
+	struct pidring *engine = open_engine();
+	struct pidring_process *process;
+	struct pidring_failure failure;
+
+	confinement.size = sizeof(confinement);
+	process = new_process(engine, (struct pidring_options){ .argv = (const char *[]){ "/bin/true", NULL },
+	                                                        .confinement = &confinement });
+	check(pidring_process_start(process) < 0);
+	check_int(pidring_process_failure(process, &failure), 0);
+	check_int(failure.step, step);
+	check_contains(failure.sentence, part);
+	pidring_process_free(process);
+	close_engine(engine);
+}
+
+/* Of several mounts or settings the sentence says which, and it has the name that could not be had. */
+SCENARIO(confine_failures, sentences_name_the_culprit)
+{
+	struct pidring_mount mounts[] = { { .target = "/mnt", .type = "tmpfs" },
+		                          { .target = "/mnt/absent", .type = "tmpfs" } };
+	struct pidring_setting settings[] = { { .kind = PIDRING_SETTING_NICE, .number = 3 },
+		                              { .kind = PIDRING_SETTING_OOM_SCORE, .number = -900 } };
+
+	need_root();
+	check_says((struct pidring_confinement){ .namespaces = PIDRING_NAMESPACE_MOUNT,
+	                                         .mounts = mounts,
+	                                         .mount_count = 2 },
+	           PIDRING_STEP_MOUNT, "/mnt/absent");
+	become_ordinary();
+	check_says((struct pidring_confinement){ .settings = settings, .setting_count = 2 },
+	           PIDRING_STEP_SETTING, "settings[1]");
+	check_says((struct pidring_confinement){ .root = "/tmp" }, PIDRING_STEP_ROOT, "/tmp");
+}
