@@ -19,7 +19,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-pr
 WERROR ?=
 SANITIZE ?=
 # The objects are fit for both libraries.
-ALL_CFLAGS = -std=gnu11 -g $(OPTIMIZE) $(WARNINGS) $(WERROR) -Iinclude -MMD -MP $(CFLAGS)
+ALL_CFLAGS = -std=gnu11 -g $(OPTIMIZE) -ffunction-sections -fdata-sections $(WARNINGS) $(WERROR) -Iinclude -MMD -MP $(CFLAGS)
 ENGINE_CFLAGS = $(ALL_CFLAGS) -D_GNU_SOURCE -Iengine -fPIC -fvisibility=hidden
 
 # --- packages -------------------------------------------------------------------------------------
@@ -52,8 +52,9 @@ UNSANITIZED := $(BUILD)/engine/birth/child.o $(BUILD)/engine/sys/clone.o \
 
 STATIC := $(BUILD)/libpidring.a
 SHARED := $(BUILD)/libpidring.so.$(VERSION)
-TOOLS := $(BUILD)/pidring-run
-TOOL_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/run_*.c))
+TOOLS := $(BUILD)/pidring-run $(BUILD)/pidring-init
+RUN_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/run_*.c))
+INIT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/init_*.c))
 
 SCENARIO_RUNNER := tests/scenario/main.c tests/scenario/helpers.c tests/scenario/start_method.c
 # What tests/scenario/start_method.c stands before, in the scenarios and in the library itself.
@@ -161,8 +162,15 @@ $(BUILD)/pidring.pc: FORCE
 		'Cflags: -I$${includedir}' > $@
 
 # Tools start fast: no library to look up but libc, nothing bound lazily.
-$(BUILD)/pidring-run: $(BUILD)/tools/pidring-run.o $(TOOL_OBJECTS) $(STATIC)
+$(BUILD)/pidring-run: $(BUILD)/tools/pidring-run.o $(RUN_OBJECTS) $(STATIC)
 	$(CC) $(SANITIZE) -Wl,-z,now $(LDFLAGS) -o $@ $^ $(ENGINE_STATIC) -lpthread
+
+$(BUILD)/pidring-init: $(BUILD)/tools/pidring-init.o $(INIT_OBJECTS) $(STATIC)
+	$(CC) $(SANITIZE) -Wl,-z,now -Wl,--gc-sections $(LDFLAGS) -o $@ $^ $(ENGINE_STATIC) -lpthread
+
+# To be copied into any container.
+$(BUILD)/pidring-init-static: $(BUILD)/tools/pidring-init.o $(INIT_OBJECTS) $(STATIC)
+	$(CC) -static -Wl,--gc-sections -s $(LDFLAGS) -o $@ $^ $(ENGINE_STATIC) -lpthread
 
 $(SCENARIOS): $(SCENARIO_OBJECTS) $(STATIC)
 	$(CC) $(SANITIZE) $(VARIED) $(LDFLAGS) -o $@ $^ $(ENGINE_STATIC) -lpthread

@@ -1,0 +1,789 @@
+/* SPDX-License-Identifier: MIT */
+#include "init_options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEFAULT_GRACE PIDRING_SECONDS(10)
+#define VARIABLE      "PIDRING_INIT_"
+
+/* One row is one option. Everything else here - getopt's tables, the variables, the help - is made from the rows. A row
+ * has one of four ways to take its value: `flag` (yes or no into an int there), `apply`, `confine`, `text`. */
+struct option_row {
+	char letter; /* 0: it has none */
+	const char *name;
+	const char *argument; /* NULL: it is a flag, and may have =yes or =no */
+	const char *help;     /* NULL: another name of the row above */
+	int (*apply)(struct init_options *options, const char *text, struct init_error *error);
+	int (*confine)(struct init_confine *confine, const char *text, struct init_error *error);
+	size_t flag, text; /* where in the options */
+	bool repeated;     /* its variable has several values, with spaces between them */
+	const char *group; /* the heading above it */
+};
+
+/* --- what the program is, and how much is said --- */
+
+static int apply_help(struct init_options *options, const char *text, struct init_error *error)
+{
+	(void)text;
+	(void)error;
+	options->action = INIT_ACTION_HELP;
+	return 0;
+}
+
+static int apply_version(struct init_options *options, const char *text, struct init_error *error)
+{
+	(void)text;
+	(void)error;
+	options->action = INIT_ACTION_VERSION;
+	return 0;
+}
+
+static int apply_license(struct init_options *options, const char *text, struct init_error *error)
+{
+	(void)text;
+	(void)error;
+	options->action = INIT_ACTION_LICENSE;
+	return 0;
+}
+
+static int apply_like(struct init_options *options, const char *text, struct init_error *error)
+{
+	static const struct init_word manners[] = {
+		{ "pidring-init", INIT_OWN_MANNER },
+		{ "tini", INIT_TINI },
+		{ "dumb-init", INIT_DUMB_INIT },
+		{ 0 },
+	};
+	int value;
+
+	if (init_read_word(text, strlen(text), manners, "manner", &value, error) < 0)
+		return -EINVAL;
+	options->manner_name = (enum init_manner_name)value;
+	return 0;
+}
+
+/* As a flag once more; in its variable also how often. */
+static int apply_verbose(struct init_options *options, const char *text, struct init_error *error)
+{
+	int64_t number;
+	bool on;
+
+	if (init_read_flag(text, &on, error) == 0) {
+		options->verbosity += on ? 1 : 0;
+		return 0;
+	}
+	if (init_read_number(text, strlen(text), 0, 9, &number, error) < 0)
+		return -EINVAL;
+	options->verbosity += (int)number;
+	return 0;
+}
+
+/* --- signals --- */
+
+static int apply_target(struct init_options *options, const char *text, struct init_error *error)
+{
+	static const struct init_word targets[] = {
+		{ "child", INIT_TO_CHILD },
+		{ "group", INIT_TO_GROUP },
+		{ "tree", INIT_TO_TREE },
+		{ 0 },
+	};
+	int value;
+
+	if (init_read_word(text, strlen(text), targets, "target of signals", &value, error) < 0)
+		return -EINVAL;
+	options->target = (enum init_target)value;
+	return 0;
+}
+
+/* A flag that is short for --to. */
+static int choose_target(struct init_options *options, enum init_target target, const char *text,
+                         struct init_error *error)
+{
+	bool on;
+	int result = init_read_flag(text, &on, error);
+
+	if (result == 0 && on)
+		options->target = target;
+	return result;
+}
+
+static int apply_group(struct init_options *options, const char *text, struct init_error *error)
+{
+	return choose_target(options, INIT_TO_GROUP, text, error);
+}
+
+static int apply_tree(struct init_options *options, const char *text, struct init_error *error)
+{
+	return choose_target(options, INIT_TO_TREE, text, error);
+}
+
+static int apply_single_child(struct init_options *options, const char *text, struct init_error *error)
+{
+	int result = init_read_flag(text, &options->single_child, error);
+
+	if (result == 0 && options->single_child)
+		options->target = INIT_TO_CHILD;
+	return result;
+}
+
+static int apply_rewrite(struct init_options *options, const char *text, struct init_error *error)
+{
+	return init_rewrite_read(&options->rewritings, text, error);
+}
+
+static int add_terminating(void *context, const char *name, size_t length, struct init_error *error)
+{
+	struct init_options *options = context;
+	int signal_number;
+
+	if (init_read_signal(name, length, &signal_number, error) < 0)
+		return -EINVAL;
+	options->terminating |= UINT64_C(1) << (signal_number - 1);
+	return 0;
+}
+
+static bool is_none(const char *text)
+{
+	return strcasecmp(text, "none") == 0 || strcmp(text, "0") == 0;
+}
+
+static int apply_terminating(struct init_options *options, const char *text, struct init_error *error)
+{
+	options->terminating = 0;
+	options->terminating_given = true;
+	return is_none(text) ? 0 : init_read_list(text, add_terminating, options, error);
+}
+
+static int apply_parent_death(struct init_options *options, const char *text, struct init_error *error)
+{
+	if (is_none(text)) {
+		options->parent_death_signal = 0;
+		return 0;
+	}
+	return init_read_signal(text, strlen(text), &options->parent_death_signal, error);
+}
+
+static int apply_death_signal(struct init_options *options, const char *text, struct init_error *error)
+{
+	if (is_none(text)) {
+		options->death_signal = PIDRING_NONE;
+		return 0;
+	}
+	return init_read_signal(text, strlen(text), &options->death_signal, error);
+}
+
+static int apply_no_death_signal(struct init_options *options, const char *text, struct init_error *error)
+{
+	bool on;
+	int result = init_read_flag(text, &on, error);
+
+	if (result == 0 && on)
+		options->death_signal = PIDRING_NONE;
+	return result;
+}
+
+/* --- place --- */
+
+static int apply_place(struct init_options *options, const char *text, struct init_error *error)
+{
+	static const struct init_word places[] = {
+		{ "same", INIT_PLACE_SAME },
+		{ "group", INIT_PLACE_GROUP },
+		{ "session", INIT_PLACE_SESSION },
+		{ 0 },
+	};
+	int value;
+
+	if (init_read_word(text, strlen(text), places, "place", &value, error) < 0)
+		return -EINVAL;
+	options->place = (enum init_place)value;
+	return 0;
+}
+
+static int apply_umask(struct init_options *options, const char *text, struct init_error *error)
+{
+	size_t digits = strspn(text, "01234567");
+
+	if (digits == 0 || digits > 4 || text[digits] != '\0' || strtoul(text, NULL, 8) > 0777)
+		return init_error_set(error, "'%.80s' is no umask, such as 022", text);
+	options->umask = (mode_t)strtoul(text, NULL, 8);
+	options->umask_given = true;
+	return 0;
+}
+
+static int apply_environment(struct init_options *options, const char *text, struct init_error *error)
+{
+	if (text[0] == '\0' || text[0] == '=')
+		return init_error_set(error, "'%.80s' is not like NAME=VALUE or NAME", text);
+	if (options->change_count == INIT_CHANGES)
+		return init_error_set(error, "there may be %d", INIT_CHANGES);
+	options->changes[options->change_count++] = text;
+	return 0;
+}
+
+static int apply_cgroup_file(struct init_options *options, const char *text, struct init_error *error)
+{
+	const char *equals = strchr(text, '=');
+	char *name;
+
+	if (!equals || equals == text)
+		return init_error_set(error, "'%.80s' is not like memory.max=1G", text);
+	if (options->cgroup_file_count == INIT_CGROUP_FILES)
+		return init_error_set(error, "there may be %d", INIT_CGROUP_FILES);
+	name = strndup(text, (size_t)(equals - text));
+	if (!name)
+		return init_error_set(error, "no memory");
+	options->cgroup_files[options->cgroup_file_count++] =
+		(struct pidring_cgroup_file){ name, equals + 1 };
+	return 0;
+}
+
+/* --- end --- */
+
+static int apply_ending(struct init_options *options, const char *text, struct init_error *error)
+{
+	static const struct init_word endings[] = {
+		{ "stop", INIT_END_STOP }, { "leave", INIT_END_LEAVE }, { "signal", INIT_END_SIGNAL },
+		{ "wait", INIT_END_WAIT }, { "last", INIT_END_LAST },   { 0 },
+	};
+	int value;
+
+	if (init_read_word(text, strlen(text), endings, "way to end", &value, error) < 0)
+		return -EINVAL;
+	options->ending = (enum init_ending)value;
+	return 0;
+}
+
+static int apply_grace(struct init_options *options, const char *text, struct init_error *error)
+{
+	options->grace_given = true;
+	return init_read_time(text, strlen(text), &options->grace, error);
+}
+
+static int read_code(const char *text, size_t length, unsigned char *ret_code, struct init_error *error)
+{
+	int64_t code;
+
+	if (init_read_number(text, length, 0, 255, &code, error) < 0)
+		return init_error_set(error, "'%.*s' is no exit status (0 to 255)",
+		                      (int)(length < 80 ? length : 80), text);
+	*ret_code = (unsigned char)code;
+	return 0;
+}
+
+static int expect_code(void *context, const char *text, size_t length, struct init_error *error)
+{
+	struct init_options *options = context;
+	unsigned char code;
+
+	if (read_code(text, length, &code, error) < 0)
+		return -EINVAL;
+	options->codes[code] = 0;
+	return 0;
+}
+
+static int apply_expected(struct init_options *options, const char *text, struct init_error *error)
+{
+	return init_read_list(text, expect_code, options, error);
+}
+
+static int map_code(void *context, const char *text, size_t length, struct init_error *error)
+{
+	struct init_options *options = context;
+	const char *colon = memchr(text, ':', length);
+	unsigned char from, to;
+
+	if (!colon)
+		return init_error_set(error, "'%.80s' is not like 143:0", text);
+	if (read_code(text, (size_t)(colon - text), &from, error) < 0 ||
+	    read_code(colon + 1, length - (size_t)(colon + 1 - text), &to, error) < 0)
+		return -EINVAL;
+	options->codes[from] = to;
+	return 0;
+}
+
+static int apply_exit_code(struct init_options *options, const char *text, struct init_error *error)
+{
+	return init_read_list(text, map_code, options, error);
+}
+
+/* --- telling others --- */
+
+/* A descriptor that was handed to us, and is for us alone. */
+static int take_descriptor(const char *text, int *ret_descriptor, struct init_error *error)
+{
+	int64_t number;
+	int flags;
+
+	if (init_read_number(text, strlen(text), 0, 1 << 30, &number, error) < 0)
+		return init_error_set(error, "'%.80s' is no descriptor", text);
+	flags = fcntl((int)number, F_GETFL);
+	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY)
+		return init_error_set(error, "descriptor %d cannot be written to", (int)number);
+	if (number > STDERR_FILENO)
+		fcntl((int)number, F_SETFD, FD_CLOEXEC);
+	*ret_descriptor = (int)number;
+	return 0;
+}
+
+static int apply_ready_descriptor(struct init_options *options, const char *text, struct init_error *error)
+{
+	return take_descriptor(text, &options->ready_descriptor, error);
+}
+
+static int apply_status_descriptor(struct init_options *options, const char *text, struct init_error *error)
+{
+	return take_descriptor(text, &options->status_descriptor, error);
+}
+
+/* --- the table --- */
+
+#define AT(member) offsetof(struct init_options, member)
+
+static const struct option_row rows[] = {
+	{ 'g', "group", .help = "signals go to the group of the program, not to it alone",
+	  .apply = apply_group, .group = "Signals" },
+	{ 'c', "single-child", .help = "they go to the program alone (the default), like dumb-init -c",
+	  .apply = apply_single_child },
+	{ 0, "to-tree", .help = "they go to everything that came of the program", .apply = apply_tree },
+	{ 0, "to", "WHOM", "child, group or tree", .apply = apply_target },
+	{ 'r', "rewrite", "RULES",
+	  "TERM:QUIT forwards SIGTERM as SIGQUIT, HUP:0 drops SIGHUP,\n"
+	  "TERM:QUIT+10s waits before; names or numbers",
+	  .apply = apply_rewrite, .repeated = true },
+	{ 0, "end-on", "SIGNALS", "the signals that also begin the end (default: TERM; none)",
+	  .apply = apply_terminating },
+	{ 'p', "parent-death-signal", "SIGNAL", "get SIGNAL, and so forward it, when the parent ends",
+	  .apply = apply_parent_death },
+
+	{ 0, "end", "MODE",
+	  "when the program has ended: stop the rest (the default), leave it,\n"
+	  "signal it once, wait for it, or go on until the last and end as that",
+	  apply_ending, .group = "The end" },
+	{ 0, "grace", "TIME", "how long the rest may take after SIGTERM (default: 10s)",
+	  .apply = apply_grace },
+	{ 'e', "expect", "CODE", "exit status CODE becomes 0", .apply = apply_expected, .repeated = true },
+	{ 0, "exit-code", "FROM:TO", "exit status FROM becomes TO", .apply = apply_exit_code,
+	  .repeated = true },
+	{ 0, "death-signal", "SIGNAL", "what the program gets if its init is killed (default: KILL)",
+	  .apply = apply_death_signal },
+	{ 0, "no-death-signal", .help = "nothing", .apply = apply_no_death_signal },
+
+	{ 0, "place", "WHERE",
+	  "the program's own group (the default) or session, or the same\n"
+	  "group; the terminal goes with it",
+	  apply_place, .group = "The program" },
+	{ 0, "env", "CHANGE", "NAME=VALUE sets, NAME removes", .apply = apply_environment, .repeated = true },
+	{ 0, "chdir", "DIRECTORY", "where it starts", .text = AT(directory) },
+	{ 0, "umask", "MASK", "its umask, octal", .apply = apply_umask },
+	{ 'P', "pause", .help = "no program: reap and sleep until SIGTERM or SIGINT", .flag = AT(pause) },
+
+	{ 0, "user", "USER[:GROUP]", "names or numbers; with the user's groups", .confine = init_confine_user,
+	  .group = "Less power" },
+	{ 0, "groups", "LIST", "these supplementary groups instead; empty: none",
+	  .confine = init_confine_groups },
+	{ 0, "cap-keep", "LIST", "these capabilities and no others", .confine = init_confine_keep },
+	{ 0, "cap-drop", "LIST", "without these capabilities", .confine = init_confine_drop },
+	{ 0, "capabilities", "IAB", "inheritable, ambient and bounding, as cap_iab(3)",
+	  .confine = init_confine_capabilities },
+	{ 0, "no-new-privs", .help = "no set-user-ID program gives any back",
+	  .confine = init_confine_no_new_privileges },
+	{ 0, "seccomp", "FILE", "a system-call filter: struct sock_filter as they are",
+	  .confine = init_confine_seccomp },
+	{ 0, "rlimit", "NAME=SOFT[:HARD]", "nofile=1024:4096, core=unlimited", .confine = init_confine_limit,
+	  .repeated = true },
+	{ 0, "nice", "NUMBER", "-20 to 19", .confine = init_confine_nice },
+	{ 0, "oom-score", "NUMBER", "-1000 to 1000", .confine = init_confine_oom_score },
+	{ 0, "cgroup", "[PARENT/]NAME", "a control group of its own, removed at the end",
+	  .text = AT(cgroup) },
+	{ 0, "cgroup-set", "FILE=VALUE", "memory.max=1G", .apply = apply_cgroup_file, .repeated = true },
+
+	{ 0, "namespaces", "LIST", "new ones: user,mount,pid,net,uts,ipc,cgroup,time",
+	  .confine = init_confine_namespaces, .group = "A place of its own" },
+	{ 0, "hostname", "NAME", "of its uts namespace", .confine = init_confine_host_name },
+	{ 0, "root", "DIRECTORY", "what is / to it", .confine = init_confine_root },
+	{ 0, "read-only", .help = "its / cannot be written to", .confine = init_confine_read_only },
+	{ 0, "mount", "FROM:TO[:FLAGS]", "FROM is seen at TO; ro,rec,nosuid,nodev,noexec,make",
+	  .confine = init_confine_mount, .repeated = true },
+	{ 0, "tmpfs", "TO[:DATA]", "a file system in memory; size=1m,mode=755", .confine = init_confine_tmpfs,
+	  .repeated = true },
+	{ 0, "private-proc", .help = "a /proc of its pid namespace", .confine = init_confine_private_proc },
+
+	{ 0, "notify", .help = "tell the service manager READY=1 and STOPPING=1 (sd_notify)",
+	  .flag = AT(notify), .group = "Telling others" },
+	{ 0, "ready-fd", "N", "write a line end to descriptor N when the program runs",
+	  .apply = apply_ready_descriptor },
+	{ 0, "status-fd", "N", "write what happens to descriptor N, a line of JSON each",
+	  .apply = apply_status_descriptor },
+	{ 'w', "warn-on-reap", .help = "a message for everybody who is reaped", .flag = AT(warn_on_reap) },
+	{ 'v', "verbose", .help = "say more; up to three times", .apply = apply_verbose },
+	{ 'q', "quiet", .help = "say nothing but errors", .flag = AT(quiet) },
+
+	{ 0, "like", "MANNER",
+	  "tini or dumb-init: take their defaults. So does the name it is\n"
+	  "called by: tini, docker-init, dumb-init",
+	  apply_like, .group = "This init" },
+	{ 's', "subreaper",
+	  .help = "reap orphans also where it is not PID 1 (the default,\nbut not like tini; =no: do not)",
+	  .flag = AT(subreaper) },
+	{ 'h', "help", .help = "print this text", .apply = apply_help },
+	{ 'V', "version", .help = "print the version", .apply = apply_version },
+	{ 'l', "license", .help = "print the license", .apply = apply_license },
+	{ 'L', NULL, .apply = apply_license },
+};
+#define ROWS (sizeof(rows) / sizeof(rows[0]))
+
+static int apply_row(struct init_options *options, const struct option_row *row, const char *text,
+                     struct init_error *error)
+{
+	char *base = (char *)options;
+	bool on;
+
+	if (!text)
+		text = "yes";
+	if (row->apply)
+		return row->apply(options, text, error);
+	if (row->confine)
+		return row->confine(&options->confine, text, error);
+	if (row->text) {
+		*(const char **)(base + row->text) = text;
+		return 0;
+	}
+	if (init_read_flag(text, &on, error) < 0)
+		return -EINVAL;
+	*(int *)(base + row->flag) = on ? PIDRING_YES : PIDRING_NO;
+	return 0;
+}
+
+/* Puts what the value is about before a sentence about it. */
+static int explain_at(struct init_error *error, const char *where)
+{
+	struct init_error what = *error;
+
+	return init_error_set(error, "%.60s: %.180s", where, what.text);
+}
+
+/* --- the environment --- */
+
+/* NAME for "name-of-option", in capitals. */
+static bool is_variable_of(const struct option_row *row, const char *name, size_t length)
+{
+	if (!row->name || strlen(row->name) != length)
+		return false;
+	for (size_t i = 0; i < length; i++)
+		if (name[i] != (row->name[i] == '-' ? '_' : toupper((unsigned char)row->name[i])))
+			return false;
+	return true;
+}
+
+/* Help and the like are asked for, not set. */
+static const struct option_row *find_variable(const char *name, size_t length)
+{
+	for (size_t i = 0; i < ROWS; i++)
+		if (is_variable_of(&rows[i], name, length) && rows[i].apply != apply_help &&
+		    rows[i].apply != apply_version && rows[i].apply != apply_license)
+			return &rows[i];
+	return NULL;
+}
+
+/* Each of the words, as a copy that stays. */
+static int apply_words(struct init_options *options, const struct option_row *row, const char *text,
+                       struct init_error *error)
+{
+	static const char blanks[] = " \t\n";
+
+	for (text += strspn(text, blanks); *text; text += strspn(text, blanks)) {
+		size_t length = strcspn(text, blanks);
+		char *word = strndup(text, length);
+
+		if (!word)
+			return init_error_set(error, "no memory");
+		if (apply_row(options, row, word, error) < 0)
+			return -EINVAL;
+		text += length;
+	}
+	return 0;
+}
+
+static int apply_variable(struct init_options *options, const char *entry, struct init_error *error)
+{
+	size_t length = strcspn(entry, "=");
+	const struct option_row *row = find_variable(entry + strlen(VARIABLE), length - strlen(VARIABLE));
+	const char *value = entry[length] ? entry + length + 1 : "";
+	char name[64];
+	int result;
+
+	snprintf(name, sizeof(name), "%.*s", (int)(length < 60 ? length : 60), entry);
+	if (!row)
+		return init_error_set(error, "%s stands for no option", name);
+	result = row->repeated ? apply_words(options, row, value, error)
+	                       : apply_row(options, row, value, error);
+	return result < 0 ? explain_at(error, name) : 0;
+}
+
+/* What the others are told by their variables. */
+static void apply_their_variables(struct init_options *options)
+{
+	const char *setsid = getenv("DUMB_INIT_SETSID");
+	const char *debug = getenv("DUMB_INIT_DEBUG");
+
+	if (getenv("TINI_SUBREAPER"))
+		options->subreaper = PIDRING_YES;
+	if (getenv("TINI_KILL_PROCESS_GROUP"))
+		options->target = INIT_TO_GROUP;
+	if (setsid && strcmp(setsid, "0") == 0) {
+		options->single_child = true;
+		options->target = INIT_TO_CHILD;
+	}
+	if (debug && strcmp(debug, "1") == 0)
+		options->verbosity += 3;
+}
+
+static int apply_variables(struct init_options *options, struct init_error *error)
+{
+	apply_their_variables(options);
+	for (char **entry = environ; *entry; entry++) {
+		if (strncmp(*entry, VARIABLE, strlen(VARIABLE)) != 0)
+			continue;
+		if (apply_variable(options, *entry, error) < 0)
+			return -EINVAL;
+	}
+	return 0;
+}
+
+/* --- the command line --- */
+
+/* getopt's value for a row: its letter where it has one, so that both spellings arrive as the same. */
+static int row_value(size_t row)
+{
+	return rows[row].letter ? rows[row].letter : 256 + (int)row;
+}
+
+static const struct option_row *find_row(int value)
+{
+	for (size_t i = 0; i < ROWS; i++)
+		if (row_value(i) == value)
+			return &rows[i];
+	return NULL;
+}
+
+/* '+' ends the options at the program, ':' leaves the complaints to us. */
+static void make_letters(char *letters)
+{
+	*letters++ = '+';
+	*letters++ = ':';
+	for (size_t i = 0; i < ROWS; i++) {
+		if (!rows[i].letter)
+			continue;
+		*letters++ = rows[i].letter;
+		if (rows[i].argument)
+			*letters++ = ':';
+	}
+	*letters = '\0';
+}
+
+static void make_names(struct option *names)
+{
+	for (size_t i = 0; i < ROWS; i++)
+		if (rows[i].name)
+			*names++ = (struct option){ .name = rows[i].name,
+				                    .has_arg = rows[i].argument ? required_argument
+				                                                : optional_argument,
+				                    .val = row_value(i) };
+	*names = (struct option){ 0 };
+}
+
+/* `word` is the command-line word that getopt has looked at last. */
+static int explain_misuse(int value, const char *word, struct init_error *error)
+{
+	if (value == ':')
+		return init_error_set(error, "option '%.80s' needs an argument", word);
+	if (strncmp(word, "--", 2) == 0)
+		return init_error_set(error, "unrecognized option '%.80s'", word);
+	return init_error_set(error, "invalid option -- '%c'", optopt);
+}
+
+static void spell(const struct option_row *row, char *text, size_t size)
+{
+	if (row->name)
+		snprintf(text, size, "--%s", row->name);
+	else
+		snprintf(text, size, "-%c", row->letter);
+}
+
+static int apply_command_line(struct init_options *options, int argument_count, char **arguments,
+                              struct init_error *error)
+{
+	char letters[2 * ROWS + 3];
+	struct option names[ROWS + 1];
+	char spelling[64];
+	int value;
+
+	make_letters(letters);
+	make_names(names);
+	opterr = 0;
+	while ((value = getopt_long(argument_count, arguments, letters, names, NULL)) != -1) {
+		const struct option_row *row = find_row(value);
+
+		if (!row)
+			return explain_misuse(value, arguments[optind - 1], error);
+		spell(row, spelling, sizeof(spelling));
+		if (apply_row(options, row, optarg, error) < 0)
+			return explain_at(error, spelling);
+		if (options->action != INIT_ACTION_RUN)
+			return 0;
+	}
+	options->command = arguments + optind;
+	return 0;
+}
+
+/* --- what was not said --- */
+
+static bool is_yes(int flag)
+{
+	return flag == PIDRING_YES;
+}
+
+static void fill_flag(int *flag, bool fallback)
+{
+	if (*flag == PIDRING_INHERITED)
+		*flag = fallback ? PIDRING_YES : PIDRING_NO;
+}
+
+static void fill_place(struct init_options *options)
+{
+	/* dumb-init's word for one child is also its word for no session. */
+	bool same = options->single_child && options->manner_name == INIT_DUMB_INIT;
+
+	if (!options->place)
+		options->place = same ? INIT_PLACE_SAME : options->manner->place;
+	if (!options->target)
+		options->target = options->manner->target;
+}
+
+static void fill_rewritings(struct init_options *options)
+{
+	static const int stopping[] = { SIGTSTP, SIGTTIN, SIGTTOU };
+
+	if (!options->manner->stop_for_tstp || options->place != INIT_PLACE_SESSION)
+		return;
+	for (size_t i = 0; i < sizeof(stopping) / sizeof(stopping[0]); i++)
+		if (!options->rewritings.of[stopping[i]].given)
+			options->rewritings.of[stopping[i]] =
+				(struct init_rewriting){ .given = true, .sent = SIGSTOP };
+}
+
+static void fill_verbosity(struct init_options *options)
+{
+	const char *level = getenv("TINI_VERBOSITY");
+	int least = level ? atoi(level) : options->manner->verbosity;
+
+	options->verbosity = least + options->verbosity * options->manner->verbose_step;
+	if (is_yes(options->quiet))
+		options->verbosity = 0;
+}
+
+static void fill(struct init_options *options)
+{
+	const struct init_manner *manner = init_manner(options->manner_name);
+
+	options->manner = manner;
+	fill_flag(&options->subreaper, manner->subreaper);
+	fill_flag(&options->quiet, false);
+	fill_flag(&options->warn_on_reap, false);
+	fill_flag(&options->pause, false);
+	fill_flag(&options->notify, false);
+	fill_place(options);
+	fill_rewritings(options);
+	fill_verbosity(options);
+	if (!options->ending)
+		options->ending = manner->ending;
+	if (!options->death_signal)
+		options->death_signal = manner->dies_with_init ? SIGKILL : PIDRING_NONE;
+	if (!options->grace_given)
+		options->grace = DEFAULT_GRACE;
+	if (!options->terminating_given)
+		options->terminating = UINT64_C(1) << (SIGTERM - 1);
+}
+
+static int check(const struct init_options *options, struct init_error *error)
+{
+	if (options->target == INIT_TO_GROUP && options->place == INIT_PLACE_SAME)
+		return init_error_set(error,
+		                      "signals can go to the program's group only if it has one of its own");
+	if (is_yes(options->pause) && options->command[0])
+		return init_error_set(error, "--pause runs no program");
+	if (options->cgroup_file_count > 0 && !options->cgroup)
+		return init_error_set(error, "--cgroup-set needs --cgroup");
+	return 0;
+}
+
+int init_options_parse(struct init_options *ret_options, int argument_count, char **arguments,
+                       struct init_error *error)
+{
+	struct init_options *options = ret_options;
+	int result;
+
+	*options = (struct init_options){ .ready_descriptor = -1, .status_descriptor = -1 };
+	options->manner_name = init_manner_of(argument_count > 0 ? arguments[0] : "");
+	for (size_t i = 0; i < sizeof(options->codes); i++)
+		options->codes[i] = (unsigned char)i;
+	result = apply_variables(options, error);
+	if (result == 0)
+		result = apply_command_line(options, argument_count, arguments, error);
+	fill(options);
+	if (result < 0 || options->action != INIT_ACTION_RUN)
+		return result;
+	result = check(options, error);
+	return result < 0 ? result : init_confine_finish(&options->confine, error);
+}
+
+/* --- help --- */
+
+static const char help_head[] =
+	"Usage: pidring-init [OPTION ...] [--] PROGRAM [ARGUMENT ...]\n"
+	"Runs PROGRAM as the init of a container, or as any parent: forwards signals to it, reaps\n"
+	"what is left to it, ends with its exit status, and takes the rest with it.\n";
+
+static const char help_tail[] =
+	"\n"
+	"Every option can be set by an environment variable: PIDRING_INIT_GRACE for --grace.\n"
+	"Those of tini and dumb-init are heeded, too.\n"
+	"\n"
+	"Exit status: the program's, or 128 and the number of the signal that ended it; 127 it was not\n"
+	"found, 126 it cannot be run, 125 anything else went wrong before it ran.\n";
+
+/* The lines of a help text after its first, under its first. */
+static void print_indented(FILE *file, const char *help)
+{
+	for (const char *end; (end = strchr(help, '\n')); help = end + 1)
+		fprintf(file, "%.*s\n%32s", (int)(end - help), help, "");
+	fprintf(file, "%s\n", help);
+}
+
+void init_options_print_help(FILE *file)
+{
+	char text[80];
+
+	fputs(help_head, file);
+	for (const struct option_row *row = rows; row < rows + ROWS; row++) {
+		if (!row->help)
+			continue;
+		if (row->group)
+			fprintf(file, "\n%s:\n", row->group);
+		snprintf(text, sizeof(text), "%c%c%s--%s%s%s", row->letter ? '-' : ' ',
+		         row->letter ? row->letter : ' ', row->letter ? ", " : "  ", row->name,
+		         row->argument ? "=" : "", row->argument ? row->argument : "");
+		fprintf(file, "  %-29s ", text);
+		print_indented(file, row->help);
+	}
+	fputs(help_tail, file);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* Telling others: lines of JSON on a descriptor, a line end on another, the service manager. */
+#ifndef PIDRING_INIT_STATUS_H
+#define PIDRING_INIT_STATUS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct init_status {
+	int descriptor;       /* for lines of JSON; -1: none */
+	int ready_descriptor; /* -1: none */
+	const char *socket;   /* of the service manager; NULL: none */
+	uint64_t dropped;     /* lines that nobody has made room for */
+};
+
+/* The program runs, as this process (0: there is none). */
+void init_status_ready(struct init_status *status, pid_t pid);
+/* The end has begun. */
+void init_status_stopping(struct init_status *status);
+/* A signal has come, and went on as another one (0: it was dropped) to so many, or to -errno. */
+void init_status_signal(struct init_status *status, int received, int sent, const char *target, int result);
+/* Somebody has ended: "ended" for the program, "orphan" for others. `code` as of PIDRING_EXITED. */
+void init_status_ended(struct init_status *status, const char *event, pid_t pid, int code);
+/* The last line. */
+void init_status_exit(struct init_status *status, int code);
+
+#endif
