@@ -168,8 +168,14 @@ $(BUILD)/pidring-run: $(BUILD)/tools/pidring-run.o $(RUN_OBJECTS) $(STATIC)
 $(BUILD)/pidring-init: $(BUILD)/tools/pidring-init.o $(INIT_OBJECTS) $(STATIC)
 	$(CC) $(SANITIZE) -Wl,-z,now -Wl,--gc-sections $(LDFLAGS) -o $@ $^ $(ENGINE_STATIC) -lpthread
 
-# To be copied into any container.
-$(BUILD)/pidring-init-static: $(BUILD)/tools/pidring-init.o $(INIT_OBJECTS) $(STATIC)
+# To be copied into any container: small, and with nothing beside it. Its objects are made for that.
+STATIC_BUILD := $(BUILD)/static
+$(BUILD)/pidring-init-static: FORCE
+	@$(MAKE) --no-print-directory BUILD=$(STATIC_BUILD) OPTIMIZE=-Os CFLAGS='$(CFLAGS) -fno-asynchronous-unwind-tables' \
+		$(STATIC_BUILD)/pidring-init-alone
+	@cp -p $(STATIC_BUILD)/pidring-init-alone $@
+
+$(BUILD)/pidring-init-alone: $(BUILD)/tools/pidring-init.o $(BUILD)/tools/alone.o $(INIT_OBJECTS) $(STATIC)
 	$(CC) -static -Wl,--gc-sections -s $(LDFLAGS) -o $@ $^ $(ENGINE_STATIC) -lpthread
 
 $(SCENARIOS): $(SCENARIO_OBJECTS) $(STATIC)

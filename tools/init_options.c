@@ -152,7 +152,7 @@ static int add_terminating(void *context, const char *name, size_t length, struc
 
 static bool is_none(const char *text)
 {
-	return strcasecmp(text, "none") == 0 || strcmp(text, "0") == 0;
+	return strcmp(text, "none") == 0 || strcmp(text, "0") == 0;
 }
 
 static int apply_terminating(struct init_options *options, const char *text, struct init_error *error)
@@ -282,7 +282,7 @@ static int read_code(const char *text, size_t length, unsigned char *ret_code, s
 static int expect_code(void *context, const char *text, size_t length, struct init_error *error)
 {
 	struct init_options *options = context;
-	unsigned char code;
+	unsigned char code = 0;
 
 	if (read_code(text, length, &code, error) < 0)
 		return -EINVAL;
@@ -299,7 +299,7 @@ static int map_code(void *context, const char *text, size_t length, struct init_
 {
 	struct init_options *options = context;
 	const char *colon = memchr(text, ':', length);
-	unsigned char from, to;
+	unsigned char from = 0, to = 0;
 
 	if (!colon)
 		return init_error_set(error, "'%.80s' is not like 143:0", text);

@@ -7,7 +7,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 /* Where a shell counts real-time signals from; two below it belong to libc, but anybody may send them. */
 #define FIRST_REAL_TIME 34
@@ -29,9 +28,24 @@ static int shown(size_t length)
 	return length < 80 ? (int)length : 80;
 }
 
+static char small(char letter)
+{
+	return letter >= 'A' && letter <= 'Z' ? (char)(letter - 'A' + 'a') : letter;
+}
+
+/* Not strncasecmp: that asks for the locale, and brings much of libc into a static program. */
+static bool begins_with(const char *text, size_t length, const char *word)
+{
+	size_t i = 0;
+
+	while (i < length && word[i] && small(text[i]) == small(word[i]))
+		i++;
+	return word[i] == '\0';
+}
+
 static bool is_word(const char *text, size_t length, const char *word)
 {
-	return strlen(word) == length && strncasecmp(text, word, length) == 0;
+	return strlen(word) == length && begins_with(text, length, word);
 }
 
 static size_t count_digits(const char *text, size_t length)
@@ -114,11 +128,11 @@ static const struct init_word other_signals[] = {
 /* RTMIN, RTMIN+n, RTMAX, RTMAX-n; 0 if it is none. */
 static int read_real_time(const char *text, size_t length)
 {
-	bool from_end = length >= 5 && strncasecmp(text, "RTMAX", 5) == 0;
+	bool from_end = begins_with(text, length, "RTMAX");
 	int64_t offset = 0;
 	struct init_error ignored;
 
-	if (length < 5 || (!from_end && strncasecmp(text, "RTMIN", 5) != 0))
+	if (!from_end && !begins_with(text, length, "RTMIN"))
 		return 0;
 	if (length > 5 && (text[5] != (from_end ? '-' : '+') ||
 	                   init_read_number(text + 6, length - 6, 0, INIT_SIGNALS - FIRST_REAL_TIME, &offset,
@@ -144,7 +158,7 @@ static int find_signal(const char *text, size_t length)
 
 int init_read_signal(const char *text, size_t length, int *ret_signal, struct init_error *error)
 {
-	bool prefixed = length > 3 && strncasecmp(text, "SIG", 3) == 0;
+	bool prefixed = begins_with(text, length, "SIG");
 	int64_t number;
 
 	if (count_digits(text, length) > 0) {
