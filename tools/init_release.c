@@ -1,39 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 #include "init_release.h"
 
-#include <dirent.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "init_say.h"
 
-/* Where to stop looking without /proc. */
+/* Each of our own descriptors has got the lowest number that was free. So many free ones in a row are not between two of
+ * them: fewer have been closed again. */
+#define FREE_IN_A_ROW 64
+/* Where to stop without close_range(2). */
 #define MOST_DESCRIPTORS 65536
 
 /* Everything of our own is close-on-exec, and nothing that was inherited can be. */
-static void close_inherited(int descriptor)
+static void close_inherited(void)
 {
-	int flags = fcntl(descriptor, F_GETFD);
+	unsigned descriptor = STDERR_FILENO + 1;
 
-	if (descriptor > STDERR_FILENO && flags >= 0 && !(flags & FD_CLOEXEC))
-		close(descriptor);
-}
+	for (unsigned free_ones = 0; free_ones < FREE_IN_A_ROW; descriptor++) {
+		int flags = fcntl((int)descriptor, F_GETFD);
 
-static void close_all_inherited(void)
-{
-	DIR *directory = opendir("/proc/self/fd");
-	struct dirent *entry;
-
-	if (!directory) {
-		for (int descriptor = 3; descriptor < MOST_DESCRIPTORS; descriptor++)
-			close_inherited(descriptor);
-		return;
+		free_ones = flags < 0 ? free_ones + 1 : 0;
+		if (flags >= 0 && !(flags & FD_CLOEXEC))
+			close((int)descriptor);
 	}
-	while ((entry = readdir(directory)))
-		if (entry->d_name[0] != '.')
-			close_inherited(atoi(entry->d_name));
-	closedir(directory);
+	if (close_range(descriptor, ~0U, 0) == 0)
+		return;
+	/* Before Linux 5.9, and where it is forbidden. */
+	for (; descriptor < MOST_DESCRIPTORS; descriptor++)
+		close((int)descriptor);
 }
 
 /* A pipe whose program has closed it must be closed. Without /dev/null it stays open. */
@@ -52,6 +47,6 @@ void init_release(void)
 {
 	if (chdir("/") < 0)
 		init_say(INIT_WARNING, "cannot leave the working directory");
-	close_all_inherited();
+	close_inherited();
 	release_streams();
 }

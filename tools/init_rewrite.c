@@ -6,7 +6,12 @@
 #include <signal.h>
 #include <string.h>
 
-/* "QUIT", "0", "QUIT+10s"; the plus of "RTMIN+2" is no delay. */
+static bool ends_in_digit(const char *text, size_t length)
+{
+	return length > 0 && text[length - 1] >= '0' && text[length - 1] <= '9';
+}
+
+/* "QUIT", "0", "QUIT+10s"; the plus of "RTMIN+2" is no delay, which has a unit. */
 static int read_sent(const char *text, size_t length, struct init_rewriting *rewriting,
                      struct init_error *error)
 {
@@ -20,8 +25,8 @@ static int read_sent(const char *text, size_t length, struct init_rewriting *rew
 	}
 	if (init_read_signal(text, length, &rewriting->sent, plus ? &ignored : error) == 0)
 		return 0;
-	if (!plus)
-		return -EINVAL;
+	if (!plus || ends_in_digit(text, length))
+		return init_read_signal(text, length, &rewriting->sent, error);
 	if (init_read_time(plus + 1, length - (size_t)(plus + 1 - text), &rewriting->delay, error) < 0)
 		return -EINVAL;
 	if (rewriting->delay == PIDRING_FOREVER)

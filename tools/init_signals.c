@@ -27,15 +27,19 @@ static uint64_t bit(int signal_number)
 	return UINT64_C(1) << (signal_number - 1);
 }
 
+static bool is_ignored(int signal_number)
+{
+	struct sigaction action;
+
+	return sigaction(signal_number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 static void note_ignored(sigset_t *ret_ignored)
 {
 	sigemptyset(ret_ignored);
-	for (int number = 1; number <= INIT_SIGNALS; number++) {
-		struct sigaction action;
-
-		if (sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
+	for (int number = 1; number <= INIT_SIGNALS; number++)
+		if (is_ignored(number))
 			sigaddset(ret_ignored, number);
-	}
 }
 
 void init_signals_hold(struct init_signals *signals)
@@ -44,10 +48,12 @@ void init_signals_hold(struct init_signals *signals)
 
 	signals->descriptor = -1;
 	change_mask(SIG_BLOCK, &all, &signals->mask);
+	if (!is_ignored(SIGCHLD))
+		return;
+	/* If it stayed so, the kernel would reap in our place and tell nobody. */
 	note_ignored(&signals->ignored);
-	/* If it stayed ignored, the kernel would reap in our place and tell nobody. */
-	if (sigismember(&signals->ignored, SIGCHLD) == 1)
-		signal(SIGCHLD, SIG_DFL);
+	signals->child_ignored = true;
+	signal(SIGCHLD, SIG_DFL);
 }
 
 int init_signals_open(struct init_signals *signals)

@@ -8,8 +8,10 @@
 
 struct init_signals {
 	int descriptor; /* a signalfd of all but SIGCHLD; -1: not opened yet */
-	/* What the program is to have: what was blocked and ignored here at the start. */
-	sigset_t mask, ignored;
+	sigset_t mask;  /* what was blocked at the start, and is to be for the program */
+	/* What was ignored stays so here, and for the program. Only SIGCHLD does not: then, what was ignored. */
+	bool child_ignored;
+	sigset_t ignored;
 };
 
 /* Blocks all signals, and notes how they were. To be called first of all, so that none is lost. */

@@ -102,7 +102,8 @@ static struct pidring_options make_options(struct init *init)
 		.working_directory = options->directory,
 		.keep_descriptors = true,
 		.signal_mask = &init->signals.mask,
-		.ignored_signals = &init->signals.ignored,
+		.keep_signals = true,
+		.ignored_signals = init->signals.child_ignored ? &init->signals.ignored : NULL,
 		.new_group = options->place == INIT_PLACE_GROUP,
 		.new_session = options->place == INIT_PLACE_SESSION,
 		/* A keyboard that somebody else has is not to be taken away. */

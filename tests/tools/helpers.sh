@@ -1,9 +1,9 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: MIT
-# What the tests of pidring-run share. Sourced with its path as the argument; leaves it in $run, goes to a directory of its own.
+# What the tests of the tools share. Sourced with the path of one as the argument; leaves it in $run, goes to a directory of its own.
 
 if [ $# -ne 1 ] || [ ! -x "$1" ]; then
-	echo "usage: $0 PATH-OF-PIDRING-RUN" >&2
+	echo "usage: $0 PATH-OF-THE-TOOL" >&2
 	exit 2
 fi
 case $1 in
