@@ -3,6 +3,7 @@
 #include "children.h"
 
 #include "family.h"
+#include "fields.h"
 #include "sys/sys.h"
 
 #include <ctype.h>
@@ -28,8 +29,6 @@ pid_t children_parent_of(pid_t pid)
 {
 	enum { LONGEST = 512 };
 	char path[64], text[LONGEST];
-	int parent = 0;
-
 	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
 	FILE *stream = fopen(path, "re");
 	if (!stream)
@@ -38,9 +37,7 @@ pid_t children_parent_of(pid_t pid)
 	fclose(stream);
 	text[length] = 0;
 	const char *name_end = strrchr(text, ')');
-	if (!name_end || sscanf(name_end + 1, " %*c %d", &parent) != 1)
-		return 0;
-	return parent;
+	return name_end ? atoi(fields_at(name_end + 1, 1)) : 0;
 }
 
 struct list {
@@ -74,7 +71,7 @@ static int add_thread(struct list *list, const char *thread)
 	FILE *stream = fopen(path, "re");
 	if (!stream)
 		return -errno;
-	while (r == 0 && fscanf(stream, "%d", &pid) == 1)
+	while (r == 0 && fields_next_pid(stream, &pid))
 		r = add(list, pid);
 	fclose(stream);
 	return r;

@@ -3,6 +3,7 @@
 #include "proc_table.h"
 
 #include "explain.h"
+#include "fields.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -19,23 +20,23 @@
 static bool parse(struct proc_entry *ret_entry, const char *text)
 {
 	const char *after_name = strrchr(text, ')');
-	unsigned long long start;
-	int parent, group;
-	long threads;
-	char state;
+	/* Their places after the name, proc(5). */
+	enum { STATE = 0, PARENT = 1, GROUP = 2, THREADS = 17, START = 19 };
+	const char *state, *threads, *start;
 
-	/* proc(5): state ppid pgrp, 13 more, priority nice num_threads itrealvalue starttime */
-	if (!after_name || sscanf(after_name + 1,
-	                          " %c %d %d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld "
-	                          "%*d %llu",
-	                          &state, &parent, &group, &threads, &start) != 5)
+	if (!after_name)
 		return false;
-	ret_entry->parent = parent;
-	ret_entry->group = group;
-	ret_entry->start = start;
-	ret_entry->state = state;
+	state = fields_at(after_name + 1, STATE);
+	threads = fields_at(state, THREADS);
+	start = fields_at(threads, START - THREADS);
+	if (!*start)
+		return false;
+	ret_entry->parent = atoi(fields_at(state, PARENT));
+	ret_entry->group = atoi(fields_at(state, GROUP));
+	ret_entry->start = strtoull(start, NULL, 10);
+	ret_entry->state = *state;
 	/* A zombie with more threads than one: only its main thread has ended. */
-	ret_entry->dead = (state == 'Z' || state == 'X') && threads <= 1;
+	ret_entry->dead = (*state == 'Z' || *state == 'X') && atoi(threads) <= 1;
 	return true;
 }
 

@@ -65,6 +65,12 @@ static void take_events(struct init *init)
  * waits, nobody would ever continue the program: the kernel does not stop such groups in the first place. */
 static void follow_stop(struct init *init, int signal_number)
 {
+	/* A shell has put us in the foreground, and the program has asked for the keyboard. */
+	if (signal_number != SIGTSTP && init_terminal_is_ours(&init->terminal)) {
+		init_terminal_give(&init->terminal, init->pid);
+		pidring_process_signal_group(init->program, SIGCONT);
+		return;
+	}
 	if (!init_terminal_has_shell()) {
 		if (signal_number == SIGTSTP)
 			pidring_process_signal_group(init->program, SIGCONT);

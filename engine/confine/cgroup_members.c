@@ -3,6 +3,7 @@
 #include "confine/cgroup.h"
 
 #include "explain.h"
+#include "fields.h"
 #include "sys/sys.h"
 
 #include <dirent.h>
@@ -35,7 +36,7 @@ static int visit_members(int directory, member_visitor visit, void *argument)
 
 	if (!stream)
 		return -errno;
-	while (r == 0 && fscanf(stream, "%d", &pid) == 1)
+	while (r == 0 && fields_next_pid(stream, &pid))
 		if (pid > 0)
 			r = visit(argument, pid);
 	if (r == 0 && ferror(stream))

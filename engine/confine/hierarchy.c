@@ -6,6 +6,7 @@
 #include "confine/hierarchy.h"
 
 #include "explain.h"
+#include "fields.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -37,15 +38,22 @@ static void decode(char *text)
 	char *to = text;
 
 	for (const char *from = text; *from; to++) {
-		unsigned value;
-		if (*from == '\\' && sscanf(from + 1, "%3o", &value) == 1 && strlen(from) >= 4) {
-			*to = (char)value;
+		if (*from == '\\' && strspn(from + 1, "01234567") >= 3) {
+			*to = (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 | (from[3] - '0'));
 			from += 4;
 		} else {
 			*to = *from++;
 		}
 	}
 	*to = 0;
+}
+
+/* NULL: there is none, or no memory. */
+static char *copy_field(const char *line, unsigned index)
+{
+	const char *field = fields_at(line, index);
+
+	return *field ? strndup(field, fields_length(field)) : NULL;
 }
 
 /* 41 31 0:38 / /sys/fs/cgroup/unified rw,relatime shared:9 - cgroup2 cgroup2 rw */
@@ -56,7 +64,9 @@ static bool read_mount(const char *line, struct mount *ret_mount)
 
 	if (!type || strncmp(type, " - cgroup2 ", strlen(" - cgroup2 ")) != 0)
 		return false;
-	if (sscanf(line, "%*d %*d %*s %ms %ms", &mount.root, &mount.point) != 2) {
+	mount.root = copy_field(line, 3);
+	mount.point = copy_field(line, 4);
+	if (!mount.root || !mount.point) {
 		release_mount(&mount);
 		return false;
 	}

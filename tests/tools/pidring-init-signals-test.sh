@@ -335,18 +335,36 @@ type_line bg
 until_true is_not_stopped "$sleeper"
 same 'bg continues both' on "$(until_true is_not_stopped "$init" && is_not_stopped "$sleeper" && echo on)"
 type_line fg
-# The shell has let go of the keyboard when the program's group has it.
+# The shell has let go of the keyboard when the job's group has it: as it was not stopped, nobody is told.
 has_keyboard() {
+	# shellcheck disable=SC2046 # A word a field.
 	set -- "$1" $(sed 's/.*) //' "/proc/$1/stat")
 	[ "$7" = "$1" ]
 }
-until_true has_keyboard "$sleeper"
-same 'fg gives the keyboard to the program' yes "$(has_keyboard "$sleeper" && echo yes)"
+until_true has_keyboard "$init"
 printf '\003' >&8
 until_true has_ended "$sleeper"
-type_line 'echo back >went; exit 0'
+same 'fg, and ^C reaches the program' ended "$(has_ended "$sleeper" && echo ended)"
+type_line 'echo back >went'
 until_true test -s went
-same 'the shell has it back at the end' back "$(cat went)"
+same 'the shell has the keyboard back at the end' back "$(cat went)"
+rm -f sleeping went ask
+cat >reader <<'EOF'
+#!/bin/sh
+echo $$ >sleeping
+until [ -e ask ]; do sleep 0.02; done
+read -r word
+echo "$word" >went
+EOF
+chmod 755 reader
+type_line "$run ./reader &"
+pid_in sleeping >/dev/null
+type_line fg
+: >ask
+type_line word
+until_true test -s went
+same 'a program that began in the background reads in the foreground' word "$(cat went)"
+type_line 'exit 0'
 off_keyboard
 
 rm -f sleeping
