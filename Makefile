@@ -219,11 +219,11 @@ check: packages-check
 	@$(MAKE) --no-print-directory build-check
 	@$(MAKE) --no-print-directory test
 
-build-check: all $(TEST_PROGRAMS) $(DRIVER) $(EXCEPTIONS)
+build-check: all $(BUILD)/pidring-init-static $(TEST_PROGRAMS) $(DRIVER) $(EXCEPTIONS)
 
 test:
 	sh tests/library.sh $(BUILD) $(CC)
-	sh tests/tools/matrix.sh $(BUILD)/pidring-run
+	sh tests/tools/matrix.sh $(BUILD)/pidring-run $(BUILD)/pidring-init $(BUILD)/pidring-init-static
 	$(DRIVER) -j4
 
 # --- under tools ----------------------------------------------------------------------------------

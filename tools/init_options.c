@@ -732,7 +732,8 @@ int init_options_parse(struct init_options *ret_options, int argument_count, cha
 	struct init_options *options = ret_options;
 	int result;
 
-	*options = (struct init_options){ .ready_descriptor = -1, .status_descriptor = -1 };
+	options->ready_descriptor = -1;
+	options->status_descriptor = -1;
 	options->manner_name = init_manner_of(argument_count > 0 ? arguments[0] : "");
 	for (size_t i = 0; i < sizeof(options->codes); i++)
 		options->codes[i] = (unsigned char)i;

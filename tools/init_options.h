@@ -70,7 +70,7 @@ struct init_options {
 };
 
 /*
- * Reads the environment, and then the command line, which goes before it. Returns 0, or -EINVAL and a sentence; the manner
+ * Reads the environment, and then the command line, which goes before it, into options that are all zero. Returns 0, or -EINVAL and a sentence; the manner
  * is known in either case.
  */
 int init_options_parse(struct init_options *ret_options, int argument_count, char **arguments,

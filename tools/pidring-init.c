@@ -137,9 +137,10 @@ static int refuse(const struct init_options *options, const char *what)
 
 int main(int argument_count, char **arguments)
 {
+	/* Zero, and so no memory until it is written to: it is large. */
+	static struct init_options options;
 	pid_t parent = getppid();
 	struct init init = { 0 };
-	struct init_options options;
 	struct init_error error;
 	int result;
 
