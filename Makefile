@@ -80,7 +80,7 @@ BENCH_SCRIPTS := $(BUILD)/bench/python_contender.py
 BENCH_APART := $(patsubst $(BUILD)/%,%.c,$(BENCH_CHILDREN) $(BENCH_PLUGINS:.so=))
 BENCH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(BENCH_APART),$(wildcard bench/*.c)))
 
-.PHONY: all run check install uninstall format lint asan tsan valgrind bench plots clean help \
+.PHONY: all run check install uninstall format lint asan tsan valgrind bench bench-init plots clean help \
 	packages-run packages-check packages-bench build-check test quick-check
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -100,6 +100,7 @@ help:
 	@echo 'make lint       clang-tidy and cppcheck'
 	@echo 'make format     let clang-format lay the sources out'
 	@echo 'make bench      measure against other systems; see bench/README.md'
+	@echo 'make bench-init measure pidring-init against other inits'
 	@echo 'make plots      the plots of the last make bench into bench/plots/, where the README shows them'
 	@echo 'make clean      remove $(BUILD)/'
 
@@ -265,6 +266,10 @@ bench: packages-bench
 	@$(MAKE) --no-print-directory $(BUILD)/bench/suite $(BUILD)/pidring-run
 	$(BUILD)/bench/suite --json $(BUILD)/bench/results.json --points $(BUILD)/bench/points.tsv
 	gnuplot -c bench/plot.gp $(BUILD)/bench/points.tsv $(BUILD)/bench
+
+# Beside tini, dumb-init and catatonit, as far as they are installed.
+bench-init: $(BUILD)/pidring-init $(BUILD)/pidring-init-static $(BUILD)/bench/noop
+	sh bench/init.sh $(BUILD)
 
 plots:
 	@mkdir -p bench/plots

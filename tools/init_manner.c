@@ -12,6 +12,7 @@
 
 static const struct init_manner manners[] = {
 	[INIT_OWN_MANNER] = { .prefix = "pidring-init: ",
+	                      .refusal_prefix = "pidring-init: ",
 	                      .verbosity = INIT_WARNING,
 	                      .verbose_step = 1,
 	                      .own_error = 125,
@@ -24,6 +25,7 @@ static const struct init_manner manners[] = {
 	                      .version = VERSION_FOR_DOCKER,
 	                      .version_tail = " - pidring-init" },
 	[INIT_TINI] = { .prefix = "tini: ",
+	                .refusal_prefix = "tini: ",
 	                .verbosity = INIT_WARNING,
 	                .verbose_step = 1,
 	                .own_error = 1,
@@ -33,6 +35,7 @@ static const struct init_manner manners[] = {
 	                .version = VERSION_FOR_DOCKER,
 	                .version_tail = " - pidring-init" },
 	[INIT_DUMB_INIT] = { .prefix = "[dumb-init] ",
+	                     .refusal_prefix = "dumb-init: ",
 	                     .verbosity = INIT_ERROR,
 	                     .verbose_step = INIT_DETAIL,
 	                     .own_error = 1,

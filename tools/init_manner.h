@@ -35,7 +35,8 @@ enum init_manner_name {
 };
 
 struct init_manner {
-	const char *prefix; /* of messages */
+	const char *prefix;         /* of messages */
+	const char *refusal_prefix; /* of those about the command line */
 	int verbosity;
 	int verbose_step; /* what each -v adds */
 	int own_error;    /* the exit status for what is nobody else's fault */

@@ -50,11 +50,14 @@ static int open_engine(struct init *init)
 	const struct pidring_engine_options options = { .size = sizeof(options),
 		                                        .backend = PIDRING_BACKEND_EPOLL,
 		                                        .subreaper = true };
-	int result = pidring_open(&init->engine, &options);
+	int result, before = 0;
 
+	/* It may have been made one before this program was run. */
+	prctl(PR_GET_CHILD_SUBREAPER, &before);
+	result = pidring_open(&init->engine, &options);
 	if (result < 0)
 		return result;
-	if (init->options->subreaper == PIDRING_YES || getpid() == 1)
+	if (init->options->subreaper == PIDRING_YES || before || getpid() == 1)
 		return 0;
 	prctl(PR_SET_CHILD_SUBREAPER, 0);
 	init_say(INIT_WARNING,
@@ -131,6 +134,7 @@ static int run(struct init *init)
 
 static int refuse(const struct init_options *options, const char *what)
 {
+	init_say_set(options->manner->refusal_prefix, options->verbosity);
 	init_say(INIT_ERROR, "%s", what);
 	return options->manner->own_error;
 }
