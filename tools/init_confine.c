@@ -2,18 +2,13 @@
 #include "init_confine.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #define MOST_INSTRUCTIONS 4096
-
-static void closep(FILE **file)
-{
-	if (*file)
-		fclose(*file);
-}
 
 int init_confine_keep(struct init_confine *confine, const char *text, struct init_error *error)
 {
@@ -176,7 +171,7 @@ static const struct init_word limits[] = {
 static int read_limit(const char *text, size_t length, uint64_t *ret_limit, struct init_error *error)
 {
 	static const struct init_word none[] = { { "unlimited", 0 }, { "infinity", 0 }, { 0 } };
-	struct init_error ignored;
+	struct init_error ignored = { 0 };
 	int64_t number;
 	int value;
 
@@ -215,13 +210,17 @@ int init_confine_limit(struct init_confine *confine, const char *text, struct in
 /* --- files --- */
 
 /* Takes the text up to the next colon, as a copy; *text is NULL after the last one. */
-static char *take_part(const char **text)
+static const char *take_part(struct init_confine *confine, const char **text)
 {
 	size_t length = strcspn(*text, ":");
-	char *part = strndup(*text, length);
+	char **copy = &confine->copies[confine->copy_count];
 
+	if (confine->copy_count == INIT_COPIES)
+		return NULL;
+	*copy = strndup(*text, length);
+	confine->copy_count++;
 	*text = (*text)[length] ? *text + length + 1 : NULL;
-	return part;
+	return *copy;
 }
 
 static int add_mount(struct init_confine *confine, struct pidring_mount mount, struct init_error *error)
@@ -276,10 +275,10 @@ int init_confine_mount(struct init_confine *confine, const char *text, struct in
 {
 	struct pidring_mount mount = { 0 };
 
-	mount.source = take_part(&text);
+	mount.source = take_part(confine, &text);
 	if (!text)
 		return init_error_set(error, "it is not like SOURCE:TARGET or SOURCE:TARGET:ro,nosuid");
-	mount.target = take_part(&text);
+	mount.target = take_part(confine, &text);
 	if (text && init_read_list(text, add_mount_flag, &mount, error) < 0)
 		return -EINVAL;
 	return add_mount(confine, mount, error);
@@ -291,31 +290,28 @@ int init_confine_tmpfs(struct init_confine *confine, const char *text, struct in
 		.type = "tmpfs", .source = "tmpfs", .no_set_user_id = true, .no_devices = true
 	};
 
-	mount.target = take_part(&text);
+	mount.target = take_part(confine, &text);
 	mount.data = text;
 	return add_mount(confine, mount, error);
 }
 
 int init_confine_seccomp(struct init_confine *confine, const char *text, struct init_error *error)
 {
-	__attribute__((cleanup(closep))) FILE *file = fopen(text, "re");
-	struct sock_filter *instructions;
-	size_t count;
+	/* One more than there may be, to notice it. */
+	static struct sock_filter instructions[MOST_INSTRUCTIONS + 1];
+	int descriptor = open(text, O_RDONLY | O_CLOEXEC);
+	ssize_t length;
 
-	if (!file)
+	if (descriptor < 0)
 		return init_error_set(error, "cannot open '%.80s': %s", text, strerror(errno));
-	instructions = calloc(MOST_INSTRUCTIONS + 1, sizeof(instructions[0]));
-	if (!instructions)
-		return init_error_set(error, "no memory");
-	count = fread(instructions, 1, (MOST_INSTRUCTIONS + 1) * sizeof(instructions[0]), file);
-	if (ferror(file) || count == 0 || count % sizeof(instructions[0]) != 0 ||
-	    count > MOST_INSTRUCTIONS * sizeof(instructions[0])) {
-		free(instructions);
+	length = read(descriptor, instructions, sizeof(instructions));
+	close(descriptor);
+	if (length <= 0 || (size_t)length % sizeof(instructions[0]) != 0 ||
+	    (size_t)length == sizeof(instructions))
 		return init_error_set(error, "'%.80s' is no BPF program of 1 to %d instructions of %zu bytes",
 		                      text, MOST_INSTRUCTIONS, sizeof(instructions[0]));
-	}
-	confine->filter =
-		(struct sock_fprog){ (unsigned short)(count / sizeof(instructions[0])), instructions };
+	confine->filter = (struct sock_fprog){ (unsigned short)((size_t)length / sizeof(instructions[0])),
+		                               instructions };
 	confine->made.seccomp = &confine->filter;
 	confine->used = true;
 	return 0;

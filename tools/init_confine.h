@@ -12,12 +12,15 @@
 #define INIT_MOUNTS   64
 #define INIT_SETTINGS 64
 #define INIT_GROUPS   256
+#define INIT_COPIES   (2 * INIT_MOUNTS + 2)
 
 struct init_confine {
 	struct pidring_confinement made; /* what the library gets */
 	struct pidring_mount mounts[INIT_MOUNTS];
 	struct pidring_setting settings[INIT_SETTINGS];
 	gid_t groups[INIT_GROUPS];
+	char *copies[INIT_COPIES]; /* parts of the texts of mounts */
+	size_t copy_count;
 	struct sock_fprog filter;
 	/* To be looked up when the root is known. */
 	const char *user, *group, *group_list;

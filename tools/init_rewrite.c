@@ -16,7 +16,7 @@ static int read_sent(const char *text, size_t length, struct init_rewriting *rew
                      struct init_error *error)
 {
 	const char *plus = memrchr(text, '+', length);
-	struct init_error ignored;
+	struct init_error ignored = { 0 };
 
 	rewriting->delay = 0;
 	if (length == 1 && text[0] == '0') {

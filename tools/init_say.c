@@ -53,13 +53,13 @@ int init_write(int descriptor, const char *data, size_t length, int patience)
 void init_say(enum init_level level, const char *format, ...)
 {
 	char text[1024];
-	size_t length = strlen(message_prefix);
+	size_t length;
 	va_list arguments;
 	int needed;
 
 	if ((int)level > message_verbosity)
 		return;
-	memcpy(text, message_prefix, length);
+	length = (size_t)snprintf(text, sizeof(text) / 2, "%s", message_prefix);
 	va_start(arguments, format);
 	needed = vsnprintf(text + length, sizeof(text) - length - 1, format, arguments);
 	va_end(arguments);

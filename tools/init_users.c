@@ -50,7 +50,7 @@ static int find_group(const struct init_confine *confine, const char *name, size
                       struct init_error *error)
 {
 	__attribute__((cleanup(closep))) FILE *file = NULL;
-	struct init_error ignored;
+	struct init_error ignored = { 0 };
 	struct group *entry;
 	int64_t number;
 
@@ -90,7 +90,7 @@ static int find_groups(struct init_confine *confine, struct init_error *error)
 static char *find_home(const struct init_confine *confine)
 {
 	__attribute__((cleanup(closep))) FILE *file = open_in_root(confine, "/etc/passwd");
-	struct init_error ignored;
+	struct init_error ignored = { 0 };
 	struct passwd *entry;
 	int64_t number = -1;
 

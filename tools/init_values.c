@@ -130,7 +130,7 @@ static int read_real_time(const char *text, size_t length)
 {
 	bool from_end = begins_with(text, length, "RTMAX");
 	int64_t offset = 0;
-	struct init_error ignored;
+	struct init_error ignored = { 0 };
 
 	if (!from_end && !begins_with(text, length, "RTMIN"))
 		return 0;
