@@ -55,6 +55,8 @@ static int open_engine(struct init *init)
 	/* It may have been made one before this program was run. */
 	prctl(PR_GET_CHILD_SUBREAPER, &before);
 	result = pidring_open(&init->engine, &options);
+	if (result == 0)
+		result = pidring_fd(init->engine);
 	if (result < 0)
 		return result;
 	if (init->options->subreaper == PIDRING_YES || before || getpid() == 1)
