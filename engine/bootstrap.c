@@ -215,8 +215,11 @@ static void leave_report(struct pidring_process *process)
 static void close_sources(struct pidring_process *process, const struct child_plan *plan, int null)
 {
 	close_source(plan, &null);
-	if (process->confine)
+	if (process->confine) {
 		close_source(plan, &process->confine->gate);
+		close_source(plan, &process->confine->own_pid_namespace);
+		confine_work_leave(process->confine);
+	}
 	for (int i = 0; i < 3; i++)
 		close_source(plan, &process->ends.child[i]);
 }

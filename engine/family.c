@@ -62,7 +62,7 @@ static void leave_start(struct pidring_process *process)
 	if (process->slot && !process->box)
 		sys_close(&process->slot->report_descriptor);
 	if (process->confine)
-		sys_close(&process->confine->gate);
+		confine_work_forget(process->confine);
 	process->undumpable = false;
 	sys_close(&process->newborn.pidfd);
 	if (process->state == PROCESS_STARTING)

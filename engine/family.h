@@ -41,6 +41,8 @@ struct family {
 	bool limit_raised;
 	unsigned undumpable; /* children that may make this process so; then it was, or was not: */
 	bool was_dumpable;
+	uid_t dumpable_users[3]; /* real, effective, saved: whose it was */
+	gid_t dumpable_groups[3];
 	struct rlimit old_limit; /* of descriptors, before an engine raised it */
 	void (*log)(void *argument, const char *line);
 	void *log_argument;

@@ -65,7 +65,8 @@ void start_read_report(struct pidring_process *process)
 		nursery_read_report(process->box, process->slot->plan);
 	else
 		birth_program_settle(process->slot);
-	if (process->confine && process->slot->plan->failed_error == 0)
+	/* Who has freed the process may have freed where it was to be told, too. */
+	if (process->confine && process->has_handle && process->slot->plan->failed_error == 0)
 		confine_work_report(process->confine);
 }
 

@@ -28,6 +28,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,7 +122,11 @@ int process_death_signal(const struct pidring_process *process)
 		return 0;
 	if (process->settings->death_signal != 0)
 		return process->settings->death_signal;
-	return process->daemon ? SIGTERM : 0;
+	if (!process->daemon)
+		return 0;
+	/* The init of a PID namespace heeds no signal by default, but this one. */
+	const struct confinement *confinement = process->settings->confinement;
+	return confinement && (confinement->clone_flags & CLONE_NEWPID) ? SIGKILL : SIGTERM;
 }
 
 /* --- preparation --- */
@@ -428,11 +433,13 @@ static void bear(void *argument)
 		return;
 	}
 	start->result = join_enter_pid(confinement, &own);
+	start->process->confine->own_pid_namespace = own;
 	if (start->result < 0) {
 		start->failure.step = PIDRING_STEP_NAMESPACE;
 		return;
 	}
 	bear_here(start);
+	start->process->confine->own_pid_namespace = -1;
 	join_leave_pid(own);
 }
 
@@ -505,7 +512,7 @@ static void reap_stillborn(struct pidring_process *process)
 static int let_go_on(struct start *start)
 {
 	struct pidring_process *process = start->process;
-	int r = confine_work_release(process->confine, process->newborn.pid, process->newborn.pidfd);
+	int r = confine_work_release(process->confine, process->newborn.pidfd);
 
 	if (r == 0)
 		return 0;

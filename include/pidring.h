@@ -589,7 +589,8 @@ struct pidring_options {
 	mode_t umask;
 	/* The signal that the kernel sends to the child when this *process* ends in any way (which thread
 	 * started it does not matter, with one exception: it also comes when the main thread, having started
-	 * the child, leaves the others by pthread_exit). 0: SIGTERM for a daemon, none for others.
+	 * the child, leaves the others by pthread_exit). 0: SIGTERM for a daemon (SIGKILL if it makes a PID namespace, whose
+	 * init heeds nothing else by default), none for others.
 	 * PIDRING_NONE: none. The kernel forgets it when the child runs a set-user-ID program or changes its
 	 * credentials. */
 	int death_signal;
@@ -1271,7 +1272,9 @@ PIDRING_PUBLIC PIDRING_NORETURN void pidring_fail(const char *text);
  * What others would feel in a memory that is shared makes the child of a program a copy of this process until its exec,
  * which costs what a fork costs: joined namespaces, an OOM score. All else keeps the fast paths. While a program's child
  * changes its user or group, until its exec, the kernel makes this process undumpable (PR_GET_DUMPABLE), rightly: its new
- * user's processes could otherwise look into this memory through it. Afterwards it is again what it was.
+ * user's processes could otherwise look into this memory through it. When the start is known to have worked or failed
+ * (an asynchronous one when that is told) it is again what it was, unless this process has changed its own user meanwhile; set it
+ * undumpable before that, not during it.
  */
 
 /* Namespaces, to be or-ed. */
@@ -1336,7 +1339,8 @@ struct pidring_setting {
 	uint64_t value, maximum;
 	const void *mask;
 	size_t mask_length;
-	/* NULL: it is required, and the start fails with PIDRING_STEP_SETTING. Otherwise the child goes on without it, and
+	/* NULL: it is required, and the start fails with PIDRING_STEP_SETTING. Must stay until then, or until the process is
+	 * freed. Otherwise the child goes on without it, and
 	 * 0 or the negated errno is stored here before start returns or PIDRING_STARTED is told. */
 	int *report;
 };
@@ -1350,7 +1354,9 @@ struct pidring_confinement {
 	/* --- namespaces --- */
 
 	unsigned namespaces; /* new ones: PIDRING_NAMESPACE_… */
-	/* A PID namespace among them, and new ones, cannot be had together by a function of a process with threads
+	/* None of a kind that `namespaces` makes. A child that joins is undumpable from then on (a program until its exec), so
+	 * time offsets beside take root. The root, if there is one, is then looked for where it is, by the child.
+	 * A PID namespace among them, and new ones, cannot be had together by a function of a process with threads
 	 * (-EOPNOTSUPP from start). */
 	const struct pidring_join *joins;
 	size_t join_count;
@@ -1369,7 +1375,7 @@ struct pidring_confinement {
 	bool read_only_root; /* the mount that is its root; needs PIDRING_NAMESPACE_MOUNT */
 	/* In this order; need PIDRING_NAMESPACE_MOUNT. */
 	const struct pidring_mount *mounts;
-	size_t mount_count;
+	size_t mount_count; /* so many descriptors are needed at a time */
 	/* A proc of its own at /proc (nosuid, nodev, noexec): needs PIDRING_NAMESPACE_MOUNT and _PID. */
 	bool private_proc;
 

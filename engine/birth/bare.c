@@ -19,6 +19,15 @@ void birth_into_cgroup(struct sys_clone_arguments *arguments, struct child_plan 
 	plan->cgroup_by_clone = true;
 }
 
+/* A new namespace of control groups has its root where its process is at that moment. */
+static void enter_cgroup_first(struct sys_clone_arguments *arguments, struct child_plan *plan)
+{
+	if (!plan->enter_cgroup || !(arguments->flags & CLONE_NEWCGROUP))
+		return;
+	arguments->flags &= ~(uint64_t)CLONE_NEWCGROUP;
+	plan->confine->unshares_cgroup = true;
+}
+
 /* clone(2) has no CLONE_INTO_CGROUP nor CLONE_CLEAR_SIGHAND: the child does both itself. */
 long birth_clone_bare(const struct birth_paths *paths, struct child_plan *plan, uint64_t flags,
                       int *child_tid, int *ret_pidfd)
@@ -32,8 +41,10 @@ long birth_clone_bare(const struct birth_paths *paths, struct child_plan *plan, 
 	};
 
 	plan->cgroup_by_clone = false;
-	if (!paths->clone3)
+	if (!paths->clone3) {
+		enter_cgroup_first(&arguments, plan);
 		return sys_clone(arguments.flags, ret_pidfd, child_tid);
+	}
 	birth_into_cgroup(&arguments, plan);
 	return sys_clone3(&arguments);
 }

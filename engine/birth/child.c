@@ -97,7 +97,7 @@ static long stage_ignored(struct child_plan *plan)
 	long r = 0;
 
 	for (int signal_number = 1; plan->ignored && signal_number <= SYS_SIGNALS && r >= 0; signal_number++)
-		if (plan->ignored >> (signal_number - 1) & 1)
+		if (may_be_caught(signal_number) && (plan->ignored >> (signal_number - 1) & 1))
 			r = set_action(signal_number, &ignore);
 	return r;
 }
@@ -213,6 +213,9 @@ static long stage_death_signal(struct child_plan *plan)
 		return r;
 	if (!parent_has_ended(plan))
 		return 0;
+	/* The init of a PID namespace cannot end itself by a signal. */
+	if (raw_call0(SYS_getpid) == 1)
+		return -ECANCELED;
 	return raw_call2(SYS_kill, raw_call0(SYS_getpid), plan->death_signal);
 }
 
@@ -342,6 +345,19 @@ static long place_all(struct child_plan *plan)
 			raw_call1(SYS_close, placement->lifted);
 	}
 	return 0;
+}
+
+/* Where something else will be placed it cannot stay. */
+static long stage_move_parent(struct child_plan *plan)
+{
+	long from = 3;
+
+	if (!plan->keep_parent || !child_is_target(plan, plan->parent_pidfd))
+		return 0;
+	long copy = copy_aside(plan, plan->parent_pidfd, &from);
+	if (copy >= 0)
+		plan->parent_pidfd = (int)copy;
+	return copy < 0 ? copy : 0;
 }
 
 /* A number above the soft limit can be open, but not be had. */
@@ -614,11 +630,13 @@ static const struct stage common_stages[] = {
 	{ PIDRING_STEP_NONE, .run = stage_umask }, /* cannot fail */
 	{ PIDRING_STEP_WORKING_DIRECTORY, .run = stage_working_directory },
 	{ PIDRING_STEP_DEATH_SIGNAL, .run = stage_death_signal },
-	{ PIDRING_STEP_NAMESPACE, .confine = confine_hide },
 	{ PIDRING_STEP_ID_MAP, .confine = confine_await_ids },
 	{ PIDRING_STEP_CGROUP, .run = stage_cgroup },
+	{ PIDRING_STEP_SETTING, .confine = confine_oom_scores },
+	{ PIDRING_STEP_NAMESPACE, .confine = confine_hide },
 	{ PIDRING_STEP_NAMESPACE, .confine = confine_join },
 	{ PIDRING_STEP_DESCRIPTORS, .run = stage_unshare },
+	{ PIDRING_STEP_DESCRIPTORS, .run = stage_move_parent },
 	{ PIDRING_STEP_STREAM, .run = stage_placements },
 	{ PIDRING_STEP_TERMINAL, .run = stage_terminal },
 	{ PIDRING_STEP_NONE, .run = stage_foreground }, /* cannot fail */

@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/securebits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,14 +76,20 @@ static uint64_t clone_flags(unsigned namespaces)
 
 static int add_join(struct confinement *confinement, const struct confine_join *join)
 {
+	uint64_t made = confinement->clone_flags | (confinement->new_time ? CLONE_NEWTIME : 0);
+
+	/* What is done in the new one would be done in the one that is joined. */
+	if (made & (unsigned)join->type)
+		return explain(-EINVAL,
+		               "joins: descriptor %d is a namespace of a kind that is also to be made, "
+		               "and there can be one of each: user, mount, PID, …",
+		               join->descriptor);
 	if (join->type & CLONE_NEWPID) {
-		if (confinement->joins_pid || (confinement->clone_flags & CLONE_NEWPID))
+		if (confinement->joins_pid)
 			return explain(-EINVAL, "joins: there can be one PID namespace only");
 		confinement->joins_pid = true;
 		confinement->pid_join = *join;
 	}
-	if ((join->type & CLONE_NEWUSER) && confinement->new_user)
-		return explain(-EINVAL, "joins: a user namespace cannot be joined by one that has a new one");
 	struct confine_join rest = { join->descriptor, join->type & ~CLONE_NEWPID };
 	if (rest.type)
 		confinement->joins[confinement->join_count++] = rest;
@@ -212,11 +217,20 @@ static int copy_mount(struct confinement *confinement, const struct pidring_moun
 	return r == 0 && given->data ? copy_data(confinement, mount, given->data) : r;
 }
 
-static int check_root(const char *root)
+static bool joins_mounts(const struct confinement *confinement)
+{
+	for (size_t i = 0; i < confinement->join_count; i++)
+		if (confinement->joins[i].type & CLONE_NEWNS)
+			return true;
+	return false;
+}
+
+static int check_root(const struct confinement *confinement, const char *root)
 {
 	struct stat status;
 
-	if (!root)
+	/* Where mounts are joined it may be there only. */
+	if (!root || joins_mounts(confinement))
 		return 0;
 	if (stat(root, &status) < 0)
 		return explain(-errno, "confinement: root is '%s': %s", root, strerror(errno));
@@ -230,7 +244,7 @@ static int copy_files(struct confinement *confinement, const struct pidring_conf
 	const struct pidring_mount proc = {
 		.target = "/proc", .type = "proc", .no_set_user_id = true, .no_devices = true, .no_exec = true
 	};
-	int r = check_root(given->root);
+	int r = check_root(confinement, given->root);
 
 	if (r == 0)
 		r = copy_string(confinement, &confinement->root, given->root);
@@ -297,11 +311,18 @@ static int copy_ids(struct confinement *confinement, const struct pidring_confin
 		if (!confinement->groups)
 			return -ENOMEM;
 	}
+	if (given->user_name && joins_mounts(confinement))
+		return explain(-EINVAL,
+		               "confinement: user_name is '%s', but a mount namespace is joined, whose users "
+		               "are not known here: set user, group and groups",
+		               given->user_name);
 	return given->user_name ? user_look_up(confinement, given) : 0;
 }
 
-/* A change of the user, to one who is not root, takes the power that is not kept on purpose: also where only the secure
- * bits needed it for a moment. */
+/*
+ * A change of the user, to one who is not root, takes the power that is not kept on purpose. The kernel does that to root
+ * alone, and not if somebody has asked it before to keep (ambient capabilities, PR_SET_KEEPCAPS).
+ */
 static void settle_power(struct confinement *confinement, const struct pidring_confinement *given)
 {
 	struct confine_capabilities *capabilities = &confinement->capabilities;
@@ -309,12 +330,12 @@ static void settle_power(struct confinement *confinement, const struct pidring_c
 
 	confinement->keeps_power = confinement->set_user && (given->keep_capabilities ||
 	                                                     given->capabilities || given->set_secure_bits);
-	if (!loses || given->keep_capabilities || (confinement->secure_bits & SECBIT_NO_SETUID_FIXUP))
+	if (!loses || given->keep_capabilities)
 		return;
-	if (given->capabilities)
-		capabilities->permitted_kept = capabilities->ambient_added;
-	else if (given->set_secure_bits)
-		capabilities->permitted_kept = 0;
+	capabilities->set = true;
+	capabilities->permitted_kept = capabilities->ambient_added;
+	capabilities->inheritable_kept = 0;
+	capabilities->ambient_kept = 0;
 }
 
 static int copy_power(struct confinement *confinement, const struct pidring_confinement *given)

@@ -140,6 +140,8 @@ static struct confine_capabilities from_text(const char *text)
 	capabilities.inheritable_added = vector(iab, CAP_IAB_INH);
 	capabilities.ambient_added = capabilities.required = vector(iab, CAP_IAB_AMB);
 	capabilities.bounding_dropped = vector(iab, CAP_IAB_BOUND);
+	/* A program's exec sees to that; a function has none. */
+	capabilities.permitted_kept = ~capabilities.bounding_dropped | capabilities.ambient_added;
 	cap_free(iab);
 	return capabilities;
 }

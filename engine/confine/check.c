@@ -16,6 +16,7 @@ enum {
 	MOST_GROUPS = 65536,
 	MOST_INSTRUCTIONS = 4096,
 	LONGEST_HOST_NAME = 64,
+	LONGEST_PARAMETER = 255,
 	LARGEST_MASK = 4096,
 	LOWEST_NICE = -20,
 	HIGHEST_NICE = 19,
@@ -105,6 +106,19 @@ static int check_namespaces(const struct pidring_confinement *confinement, bool 
 
 /* --- files --- */
 
+static size_t longest_part(const char *data)
+{
+	size_t longest = 0;
+
+	for (; *data; data += *data == ',') {
+		size_t length = strcspn(data, ",");
+
+		longest = length > longest ? length : longest;
+		data += length;
+	}
+	return longest;
+}
+
 static int check_mount(const struct pidring_mount *mount, size_t index)
 {
 	if (!mount->target || *mount->target != '/')
@@ -117,6 +131,11 @@ static int check_mount(const struct pidring_mount *mount, size_t index)
 		return explain(-EINVAL, "mounts[%zu].type is an empty string", index);
 	if (mount->type && mount->recursive)
 		return explain(-EINVAL, "mounts[%zu].recursive is set, but it is no bind mount", index);
+	if (mount->data && longest_part(mount->data) > LONGEST_PARAMETER)
+		return explain(-EINVAL,
+		               "mounts[%zu].data has a part of more than %d bytes, which the kernel does not "
+		               "take",
+		               index, LONGEST_PARAMETER);
 	if (!mount->type && mount->data)
 		return explain(-EINVAL, "mounts[%zu].data is '%s', but it is a bind mount", index,
 		               mount->data);

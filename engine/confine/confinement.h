@@ -129,7 +129,7 @@ int id_map_check(const struct pidring_id_map *map, size_t count, const char *nam
 /* As the kernel reads it. NULL: no memory. */
 char *id_map_text(struct confinement *confinement, const struct pidring_id_map *map, size_t count);
 /* In the parent: for a child that waits. */
-int id_maps_write(const struct confinement *confinement, pid_t pid, int pidfd);
+int id_maps_write(const struct confinement *confinement, int pidfd);
 
 /* --- join.c --- */
 

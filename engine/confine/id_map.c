@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -76,7 +77,7 @@ char *id_map_text(struct confinement *confinement, const struct pidring_id_map *
 }
 
 struct waiting_child {
-	pid_t pid;
+	pid_t pid; /* in /proc, which may be another PID namespace's */
 	int pidfd;
 };
 
@@ -86,6 +87,26 @@ static bool has_ended(const struct waiting_child *child)
 	struct pollfd item = { .fd = child->pidfd, .events = POLLIN };
 
 	return poll(&item, 1, 0) > 0;
+}
+
+/* What /proc calls it stands where /proc tells of its pidfd. */
+static int find_number(int pidfd, pid_t *ret_pid)
+{
+	char path[64], text[512];
+
+	snprintf(path, sizeof path, "/proc/self/fdinfo/%d", pidfd);
+	int file = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t length = file < 0 ? -1 : read(file, text, sizeof text - 1);
+	int r = length < 0 ? -errno : 0;
+	if (file >= 0)
+		close(file);
+	if (r < 0)
+		return explain(r, "cannot read %s: %s", path, strerror(-r));
+	text[length] = '\0';
+	const char *line = strstr(text, "\nPid:");
+	*ret_pid = line ? (pid_t)strtol(line + sizeof "\nPid:" - 1, NULL, 10) : 0;
+	return *ret_pid > 0 ? 0
+	                    : explain(-ESRCH, "/proc does not know the child: it is another PID namespace's");
 }
 
 /* In one write, or the kernel takes the beginning for the whole. */
@@ -130,11 +151,13 @@ static int write_groups(const struct confinement *confinement, const struct wait
 	                              : write_default(child, "gid_map", getegid());
 }
 
-int id_maps_write(const struct confinement *confinement, pid_t pid, int pidfd)
+int id_maps_write(const struct confinement *confinement, int pidfd)
 {
-	const struct waiting_child child = { pid, pidfd };
-	int r = confinement->user_map ? write_file(&child, "uid_map", confinement->user_map)
-	                              : write_default(&child, "uid_map", geteuid());
+	struct waiting_child child = { .pidfd = pidfd };
+	int r = find_number(pidfd, &child.pid);
 
+	if (r == 0)
+		r = confinement->user_map ? write_file(&child, "uid_map", confinement->user_map)
+		                          : write_default(&child, "uid_map", geteuid());
 	return r < 0 ? r : write_groups(confinement, &child);
 }

@@ -52,6 +52,8 @@ long confine_join(struct confine_work *work)
 		work->culprit = i;
 		r = raw_call2(SYS_setns, confinement->joins[i].descriptor, confinement->joins[i].type);
 	}
+	if (r == 0 && work->unshares_cgroup)
+		r = raw_call1(SYS_unshare, CLONE_NEWCGROUP);
 	/* It is entered by the exec (Linux 6.1): so its offsets can still be set. */
 	if (r == 0 && confinement->new_time)
 		r = raw_call1(SYS_unshare, CLONE_NEWTIME);
@@ -141,20 +143,14 @@ long confine_root(struct confine_work *work)
 
 	if (!root)
 		return 0;
+	/* It is that already, and there would be nothing to pivot. */
+	if (root[0] == '/' && !root[1])
+		return raw_call1(SYS_chdir, (long)root);
 	long r = has_own_mounts(work) ? pivot(root) : raw_call1(SYS_chroot, (long)root);
 	return r < 0 ? r : raw_call1(SYS_chdir, (long)"/");
 }
 
-static long make_file(const char *path)
-{
-	long file = raw_call4(SYS_openat, AT_FDCWD, (long)path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-
-	if (file >= 0)
-		raw_call1(SYS_close, file);
-	return file < 0 ? file : 0;
-}
-
-/* If something is there already, the move will say whether it fits. */
+/* If something is there already, which is not opened, the move will say whether it fits. */
 static long make_target(const char *path, int tree)
 {
 	struct stat status;
@@ -162,7 +158,8 @@ static long make_target(const char *path, int tree)
 
 	if (r < 0)
 		return r;
-	r = S_ISDIR(status.st_mode) ? raw_call3(SYS_mkdirat, AT_FDCWD, (long)path, 0755) : make_file(path);
+	r = S_ISDIR(status.st_mode) ? raw_call3(SYS_mkdirat, AT_FDCWD, (long)path, 0755)
+	                            : raw_call4(SYS_mknodat, AT_FDCWD, (long)path, S_IFREG | 0644, 0);
 	return r == -EEXIST || r == -EROFS ? 0 : r;
 }
 

@@ -55,34 +55,45 @@ static uint64_t bit(int capability)
 }
 
 /* Without CAP_SETPCAP the bounding set stays as it is, which does no harm to one that can gain nothing. */
-long confine_bounding(struct confine_work *work)
+static long drop_bounding(const struct confinement *confinement)
 {
-	const struct confinement *confinement = work->confinement;
-	const struct confine_capabilities *capabilities = &confinement->capabilities;
-	struct sets sets;
-
-	if (!capabilities->set)
-		return 0;
-	long r = get_sets(&sets);
-	if (r < 0)
-		return r;
-	if (capabilities->required & ~sets.permitted)
-		return -EPERM;
 	for (int i = 0; i < 64; i++) {
 		long there = control(PR_CAPBSET_READ, i);
+
 		if (there == -EINVAL)
 			break;
 		if (there < 0)
 			return there;
-		if (!there || !(capabilities->bounding_dropped & bit(i)))
+		if (!there || !(confinement->capabilities.bounding_dropped & bit(i)))
 			continue;
-		r = control(PR_CAPBSET_DROP, i);
+		long r = control(PR_CAPBSET_DROP, i);
 		if (r == -EPERM && confinement->no_new_privileges)
 			continue;
 		if (r < 0)
 			return r;
 	}
 	return 0;
+}
+
+static bool is_weighed(const struct confinement *confinement)
+{
+	return confinement->capabilities.set || confinement->set_secure_bits;
+}
+
+long confine_bounding(struct confine_work *work)
+{
+	const struct confinement *confinement = work->confinement;
+	struct sets sets;
+
+	if (!is_weighed(confinement))
+		return 0;
+	long r = get_sets(&sets);
+	if (r < 0)
+		return r;
+	work->effective = sets.effective;
+	if (confinement->capabilities.required & ~sets.permitted)
+		return -EPERM;
+	return confinement->capabilities.bounding_dropped ? drop_bounding(confinement) : 0;
 }
 
 long confine_groups(struct confine_work *work)
@@ -106,8 +117,18 @@ long confine_user(struct confine_work *work)
 	return r;
 }
 
+/* Before Linux 4.3 there are none. */
+static long clear_ambient(void)
+{
+	long r = raw_call5(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+
+	return r == -EINVAL ? 0 : r;
+}
+
 static long set_ambient(const struct confine_capabilities *capabilities, uint64_t permitted)
 {
+	if (!capabilities->ambient_kept && !capabilities->ambient_added)
+		return clear_ambient();
 	for (int i = 0; i < 64; i++) {
 		long there = raw_call5(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, i, 0, 0);
 		bool added = capabilities->ambient_added & permitted & bit(i);
@@ -128,14 +149,14 @@ static long set_ambient(const struct confine_capabilities *capabilities, uint64_
 	return 0;
 }
 
-/* Makes effective what is still permitted, and inheritable and ambient what is to stay so. */
+/* Makes effective for a moment what is still permitted, and inheritable and ambient what is to stay so. */
 long confine_raise(struct confine_work *work)
 {
 	const struct confinement *confinement = work->confinement;
 	const struct confine_capabilities *capabilities = &confinement->capabilities;
 	struct sets sets;
 
-	if (!capabilities->set && !confinement->set_secure_bits)
+	if (!is_weighed(confinement))
 		return 0;
 	long r = get_sets(&sets);
 	if (r < 0)
@@ -160,13 +181,14 @@ long confine_capabilities(struct confine_work *work)
 	const struct confine_capabilities *capabilities = &confinement->capabilities;
 	struct sets sets;
 
-	if (!capabilities->set && !confinement->set_secure_bits)
+	if (!is_weighed(confinement))
 		return 0;
 	long r = get_sets(&sets);
 	if (r < 0)
 		return r;
 	sets.permitted &= capabilities->permitted_kept;
-	sets.effective &= sets.permitted;
+	/* What was not effective does not become so, but what is to be kept. */
+	sets.effective = (work->effective | capabilities->ambient_added) & sets.permitted;
 	sets.inheritable &= capabilities->inheritable_kept | capabilities->inheritable_added;
 	r = set_sets(&sets);
 	/* Secure bits that were asked for stay as they were asked for. */

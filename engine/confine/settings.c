@@ -60,14 +60,14 @@ static long set(const struct confine_setting *setting)
 	return -EINVAL;
 }
 
-static long set_all(struct confine_work *work, bool limits)
+static long set_all(struct confine_work *work, bool (*is_meant)(enum pidring_setting_kind kind))
 {
 	const struct confinement *confinement = work->confinement;
 
 	for (size_t i = 0; i < confinement->setting_count; i++) {
 		const struct confine_setting *setting = &confinement->settings[i];
 
-		if ((setting->kind == PIDRING_SETTING_LIMIT) != limits)
+		if (!is_meant(setting->kind))
 			continue;
 		work->culprit = i;
 		long r = set(setting);
@@ -79,22 +79,44 @@ static long set_all(struct confine_work *work, bool limits)
 	return 0;
 }
 
-/* Before the root is another's: one of them is a file of proc. */
+static bool is_oom_score(enum pidring_setting_kind kind)
+{
+	return kind == PIDRING_SETTING_OOM_SCORE;
+}
+
+static bool is_limit(enum pidring_setting_kind kind)
+{
+	return kind == PIDRING_SETTING_LIMIT;
+}
+
+static bool is_other(enum pidring_setting_kind kind)
+{
+	return !is_oom_score(kind) && !is_limit(kind);
+}
+
+/* While its files in proc are its own, and in a table that is its own (confinement.h, own_memory). */
+long confine_oom_scores(struct confine_work *work)
+{
+	return set_all(work, is_oom_score);
+}
+
 long confine_settings(struct confine_work *work)
 {
-	return set_all(work, false);
+	return set_all(work, is_other);
 }
 
 /* When no more descriptors are needed: they may be limited. */
 long confine_limits(struct confine_work *work)
 {
-	return set_all(work, true);
+	return set_all(work, is_limit);
 }
 
 long confine_time(struct confine_work *work)
 {
 	const struct confinement *confinement = work->confinement;
 
+	/* It is none of those that were joined. */
+	work->culprit = confinement->join_count;
 	if (confinement->time_offsets_length == 0)
 		return 0;
 	return write_file("/proc/self/timens_offsets", confinement->time_offsets,

@@ -29,14 +29,19 @@ static void free_memory(void *pointer)
 	free(*(void **)pointer);
 }
 
-static FILE *open_in(const char *root, const char *path)
+/* That there is none is no failure: *ret_file is NULL then. */
+static int open_in(FILE **ret_file, const char *root, const char *path)
 {
 	int descriptor = sys_open_in_root(root ? root : "/", path);
-	FILE *file = descriptor < 0 ? NULL : fdopen(descriptor, "re");
 
-	if (!file && descriptor >= 0)
-		close(descriptor);
-	return file;
+	*ret_file = NULL;
+	if (descriptor < 0)
+		return descriptor == -ENOENT ? 0 : descriptor;
+	*ret_file = fdopen(descriptor, "re");
+	if (*ret_file)
+		return 0;
+	close(descriptor);
+	return -ENOMEM;
 }
 
 struct entry {
@@ -58,23 +63,27 @@ static bool read_number(const char *text, uid_t *ret_number)
 	return true;
 }
 
+/* Lines of NIS are none of a user's. */
 static bool is_it(const struct passwd *line, const char *name, bool by_number, uid_t number)
 {
+	if (*line->pw_name == '+' || *line->pw_name == '-')
+		return false;
 	return strcmp(line->pw_name, name) == 0 || (by_number && line->pw_uid == number);
 }
 
 /* A number need not be there. */
 static int find_user(const char *root, const char *name, struct entry *ret_entry)
 {
-	__attribute__((cleanup(close_file))) FILE *file = open_in(root, "/etc/passwd");
+	__attribute__((cleanup(close_file))) FILE *file = NULL;
 	__attribute__((cleanup(free_memory))) char *buffer = malloc(65536);
 	struct passwd line, *found;
 	uid_t number = 0;
 	bool by_number = read_number(name, &number);
 
 	*ret_entry = (struct entry){ .user = number };
-	if (!buffer)
-		return -ENOMEM;
+	int r = buffer ? open_in(&file, root, "/etc/passwd") : -ENOMEM;
+	if (r < 0)
+		return r;
 	while (file && fgetpwent_r(file, &line, buffer, 65536, &found) == 0) {
 		if (!is_it(found, name, by_number, number))
 			continue;
@@ -97,13 +106,14 @@ static bool has_member(const struct group *group, const char *name)
 static int find_groups(const char *root, const struct entry *entry, gid_t *groups, size_t *ret_count)
 {
 	enum { LONGEST_LINE = 1024 * 1024 };
-	__attribute__((cleanup(close_file))) FILE *file = open_in(root, "/etc/group");
+	__attribute__((cleanup(close_file))) FILE *file = NULL;
 	__attribute__((cleanup(free_memory))) char *buffer = malloc(LONGEST_LINE);
 	struct group line, *found;
 	size_t count = 0;
 
-	if (!buffer)
-		return -ENOMEM;
+	int r = buffer ? open_in(&file, root, "/etc/group") : -ENOMEM;
+	if (r < 0)
+		return r;
 	groups[count++] = entry->group;
 	while (file && fgetgrent_r(file, &line, buffer, LONGEST_LINE, &found) == 0)
 		if (found->gr_gid != entry->group && has_member(found, entry->name) && count < MOST_GROUPS)
@@ -144,6 +154,10 @@ int user_look_up(struct confinement *confinement, const struct pidring_confineme
 
 	if (r < 0)
 		return explain_failure(r, given->root, given->user_name);
+	/* To the kernel it means to leave everything as it is. */
+	if (entry.user == (uid_t)-1 || entry.group == (gid_t)-1)
+		return explain(-EINVAL, "user_name: '%s' has user %u and group %u, of which one is none",
+		               given->user_name, entry.user, entry.group);
 	if (!entry.found && !given->set_group)
 		return explain(-ENOENT,
 		               "user_name: user %s is not in %s/etc/passwd, so it has no group: set `group`",

@@ -55,7 +55,9 @@ int confine_work_new(struct confine_work **ret_work, const struct confinement *c
 
 	if (!work)
 		return explain(-ENOMEM, "no memory to confine a process");
-	*work = (struct confine_work){ .confinement = confinement, .parent_pidfd = parent_pidfd, .gate = -1 };
+	*work = (struct confine_work){
+		.confinement = confinement, .parent_pidfd = parent_pidfd, .gate = -1, .own_pid_namespace = -1
+	};
 	int r = open_results(work);
 	if (r == 0)
 		r = open_gate(work);
@@ -65,6 +67,19 @@ int confine_work_new(struct confine_work **ret_work, const struct confinement *c
 	}
 	*ret_work = work;
 	return 0;
+}
+
+void confine_work_forget(struct confine_work *work)
+{
+	sys_close(&work->gate);
+	sys_close(&work->own_pid_namespace);
+}
+
+void confine_work_leave(struct confine_work *work)
+{
+	if (work->results)
+		munmap(work->results, results_size(work->confinement));
+	work->results = NULL;
 }
 
 void confine_work_free(struct confine_work *work)
@@ -86,13 +101,13 @@ void confine_work_report(const struct confine_work *work)
 			*confinement->settings[i].report = work->results[i];
 }
 
-int confine_work_release(const struct confine_work *work, pid_t pid, int pidfd)
+int confine_work_release(const struct confine_work *work, int pidfd)
 {
 	const uint64_t open = 1;
 
 	if (work->gate < 0)
 		return 0;
-	int r = id_maps_write(work->confinement, pid, pidfd);
+	int r = id_maps_write(work->confinement, pidfd);
 	if (r < 0)
 		return r;
 	return write(work->gate, &open, sizeof open) < 0 ? -errno : 0;

@@ -162,7 +162,7 @@ SCENARIO(confine_credentials, passwd_that_is_a_link)
 	check_int(mkdir(in_root(&root, "etc"), 0755), 0);
 	check_int(symlink("/etc/passwd", in_root(&root, "etc/passwd")), 0);
 	check_refused_confinement((struct pidring_confinement){ .root = root.path, .user_name = "nobody" },
-	                          -ENOENT, "user_name", "nobody");
+	                          -ELOOP, "user_name", "nobody");
 	remove_small_root(&root);
 }
 
