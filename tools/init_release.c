@@ -2,6 +2,7 @@
 #include "init_release.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include "init_say.h"
@@ -12,18 +13,37 @@
 /* Where to stop without close_range(2). */
 #define MOST_DESCRIPTORS 65536
 
-/* Everything of our own is close-on-exec, and nothing that was inherited can be. */
+/* Everything of our own is close-on-exec, and nothing that was inherited can be. Whether there was anything. */
+static int close_if_inherited(unsigned descriptor)
+{
+	int flags = fcntl((int)descriptor, F_GETFD);
+
+	if (flags >= 0 && !(flags & FD_CLOEXEC))
+		close((int)descriptor);
+	return flags >= 0;
+}
+
+/* One call tells which of them are open; if it may not be asked for so many, each is asked by itself. */
+static int close_inherited_from(unsigned first)
+{
+	struct pollfd items[FREE_IN_A_ROW];
+	int found = 0;
+
+	for (unsigned i = 0; i < FREE_IN_A_ROW; i++)
+		items[i] = (struct pollfd){ .fd = (int)(first + i) };
+	int asked = poll(items, FREE_IN_A_ROW, 0) >= 0;
+	for (unsigned i = 0; i < FREE_IN_A_ROW; i++)
+		if (!asked || !(items[i].revents & POLLNVAL))
+			found |= close_if_inherited(first + i);
+	return found;
+}
+
 static void close_inherited(void)
 {
 	unsigned descriptor = STDERR_FILENO + 1;
 
-	for (unsigned free_ones = 0; free_ones < FREE_IN_A_ROW; descriptor++) {
-		int flags = fcntl((int)descriptor, F_GETFD);
-
-		free_ones = flags < 0 ? free_ones + 1 : 0;
-		if (flags >= 0 && !(flags & FD_CLOEXEC))
-			close((int)descriptor);
-	}
+	while (close_inherited_from(descriptor))
+		descriptor += FREE_IN_A_ROW;
 	if (close_range(descriptor, ~0U, 0) == 0)
 		return;
 	/* Before Linux 5.9, and where it is forbidden. */
