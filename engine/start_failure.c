@@ -114,7 +114,7 @@ static int explain_exec(struct pidring_process *process, enum pidring_step *step
 
 	/* What is there can only be seen from where the child was. */
 	if (settings_live_elsewhere(process->settings))
-		return explain(error, "cannot run '%s' in its root: %s", path, strerror(-error));
+		return explain(error, "cannot run '%s' where it lives: %s", path, strerror(-error));
 	if (error == -ENOENT &&
 	    launch_lacks_interpreter(process->launch, process->settings, interpreter, sizeof interpreter)) {
 		*step = PIDRING_STEP_INTERPRETER;

@@ -1398,7 +1398,7 @@ struct pidring_confinement {
 	const gid_t *groups;
 	size_t group_count;
 
-	/* Capabilities by name, "cap_net_bind_service,cap_chown" (any case; "all"). Keep: these and no others are permitted,
+	/* Capabilities by name, "cap_net_bind_service,CHOWN" (any case, with "cap_" or without; "all"). Keep: these and no others are permitted,
 	 * effective, and stay so if the user changes and over the exec (inheritable, ambient, bounding); "" keeps none. Drop:
 	 * these are taken from all sets. One of the two. */
 	const char *keep_capabilities, *drop_capabilities;

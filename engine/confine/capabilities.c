@@ -5,6 +5,7 @@
 #include "explain.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -26,20 +27,22 @@ struct name_list {
 
 static int read_name(struct name_list *list, const char *name, size_t length, const char *option)
 {
-	char text[LONGEST_NAME];
+	static const char prefix[] = "cap_";
+	char text[sizeof prefix + LONGEST_NAME];
+	bool prefixed = strncasecmp(name, prefix, sizeof prefix - 1) == 0;
 	cap_value_t value;
 
-	if (length == 0 || length >= sizeof text)
+	if (length == 0 || length >= LONGEST_NAME)
 		return explain(-EINVAL, "%s: '%.*s' is no capability", option,
-		               (int)(length < 80 ? length : 80), name);
-	memcpy(text, name, length);
-	text[length] = '\0';
-	if (strcasecmp(text, "all") == 0) {
+		               (int)(length < LONGEST_NAME ? length : LONGEST_NAME), name);
+	/* People write NET_RAW as well. */
+	snprintf(text, sizeof text, "%s%.*s", prefixed ? "" : prefix, (int)length, name);
+	if (strcasecmp(text, "cap_all") == 0) {
 		list->all = all_capabilities;
 		return 0;
 	}
 	if (cap_from_name(text, &value) < 0 || value < 0 || value >= MOST_CAPABILITIES)
-		return explain(-EINVAL, "%s: there is no capability '%s'", option, text);
+		return explain(-EINVAL, "%s: there is no capability '%.*s'", option, (int)length, name);
 	list->named |= bit((unsigned)value);
 	return 0;
 }

@@ -51,6 +51,10 @@ void confine_describe(const struct confinement *confinement, enum pidring_step s
 		snprintf(buffer, size, "root '%s'", confinement->root);
 	else if (step == PIDRING_STEP_HOST_NAME)
 		snprintf(buffer, size, "host name '%s'", confinement->host_name);
+	else if (step == PIDRING_STEP_CAPABILITIES)
+		snprintf(buffer, size,
+		         "capabilities (one to keep is missing, or there is no CAP_SETPCAP to lower the "
+		         "bounding set, which takes no_new_privileges then)");
 	else if (step == PIDRING_STEP_USER)
 		snprintf(buffer, size, "user %u and group %u", confinement->user, confinement->group);
 }
