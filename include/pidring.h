@@ -1531,7 +1531,8 @@ enum pidring_tree_means {
  */
 PIDRING_PUBLIC int pidring_process_signal_tree(struct pidring_process *process, int signal_number,
                                                enum pidring_tree_means *ret_means);
-/* Ends the whole tree by SIGKILL at once; PIDRING_TREE_STOPPED tells when nobody is left (but not after the process's last
+/* Ends the whole tree by SIGKILL at once (0 of PIDRING_TREE_WALK does not mean that nobody has escaped: a subreaper reaches those
+ * with pidring_signal_descendants); PIDRING_TREE_STOPPED tells when nobody is left (but not after the process's last
  * event). A stop that is under way is replaced. Errors as pidring_process_signal_tree, but 0 if nobody is left;
  * -ESHUTDOWN: its engine was closed. */
 PIDRING_PUBLIC int pidring_process_kill_tree(struct pidring_process *process,
