@@ -9,8 +9,11 @@
 #include "sys/sys.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 /* All that this process knows, so that a fork can close what is open of them. */
 static LIST_HEAD(, pidring_cgroup) all = LIST_HEAD_INITIALIZER(all);
@@ -206,6 +209,36 @@ int pidring_cgroup_kill(struct pidring_cgroup *cgroup)
 	return r;
 }
 
+/* A copy, as the group may be freed meanwhile. */
+static int signal_unlocked(struct pidring_cgroup *cgroup, int signal_number, struct cgroup_reached *reached)
+{
+	/* Those of who starts others all the time would never end. */
+	enum { PASSES = 16 };
+	int cancelability;
+	int directory = watch_above_streams(fcntl(cgroup->directory, F_DUPFD_CLOEXEC, 0));
+
+	if (directory < 0)
+		return directory;
+	family_leave();
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelability);
+	int r = cgroup_signal(directory, signal_number, PASSES, reached);
+	close(directory);
+	pthread_setcancelstate(cancelability, NULL);
+	family_enter();
+	return r;
+}
+
+int cgroup_signal_all(struct pidring_cgroup *cgroup, int signal_number, struct cgroup_reached *reached)
+{
+	cgroup_reference(cgroup);
+	int r = signal_unlocked(cgroup, signal_number, reached);
+	cgroup->threaded |= r == -EOPNOTSUPP;
+	if (r < 0)
+		cgroup_explain_signal(cgroup, r);
+	cgroup_unreference(cgroup);
+	return r < 0 ? r : reached->count;
+}
+
 int pidring_cgroup_signal(struct pidring_cgroup *cgroup, int signal_number)
 {
 	int r = enter(cgroup, "pidring_cgroup_signal");
@@ -215,7 +248,7 @@ int pidring_cgroup_signal(struct pidring_cgroup *cgroup, int signal_number)
 	if (signal_number < 0 || signal_number > SYS_SIGNALS)
 		r = explain(-EINVAL, "there is no signal %d", signal_number);
 	else
-		r = cgroup_signal(cgroup, signal_number);
+		r = cgroup_signal_all(cgroup, signal_number, &(struct cgroup_reached){ 0 });
 	family_leave();
 	return r;
 }

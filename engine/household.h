@@ -62,6 +62,8 @@ void cgroup_drop_event(struct pidring_cgroup *cgroup);
 
 /* --- cgroups.c --- */
 
+/* Releases the lock meanwhile; the group may be freed then. Returns how many got it; explained. */
+int cgroup_signal_all(struct pidring_cgroup *cgroup, int signal_number, struct cgroup_reached *reached);
 /* In a fork: the groups are the original's. In that which a start makes for its own child their directories stay open until
  * the plan is carried out, which may need one. */
 void cgroups_after_fork(void);

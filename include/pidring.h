@@ -1481,8 +1481,10 @@ PIDRING_PUBLIC int pidring_cgroup_processes(struct pidring_cgroup *cgroup, pid_t
  * kill whatever is created in it, so that is refused everywhere (-ESTALE from pidring_process_start).
  */
 PIDRING_PUBLIC int pidring_cgroup_kill(struct pidring_cgroup *cgroup);
-/* Sends a signal to each process in it or below it, until a pass finds nobody new. Returns how many got it. -EINVAL: no such
- * signal. -EPERM: not allowed to signal any of them. */
+/* Sends a signal to each process in it or below it, and to those who come meanwhile, until a pass finds nobody new, or after
+ * some passes where there is always somebody new (only pidring_cgroup_kill is sure to reach all of those). Returns how many
+ * got it. -EINVAL: no such signal. -EPERM: not allowed to signal any of them. -EOPNOTSUPP: the group is threaded.
+ * -EMFILE, -ENFILE, -ENOMEM: not all of them may have got it. */
 PIDRING_PUBLIC int pidring_cgroup_signal(struct pidring_cgroup *cgroup, int signal_number);
 /* Stops all in it from running, or lets them go on; returns when the kernel has been told. -EOPNOTSUPP: before Linux 5.2. */
 PIDRING_PUBLIC int pidring_cgroup_freeze(struct pidring_cgroup *cgroup, bool freeze);
@@ -1501,7 +1503,8 @@ PIDRING_PUBLIC int pidring_cgroup_free(struct pidring_cgroup *cgroup);
  *
  * The tree of a process is itself and everything that came of it. Three means find it: its control group, if it was
  * started in one (all that is in the group); its PID namespace, if it has made one; else a walk along the parents of all
- * processes, together with its process group if it leads one, until a pass finds nobody new. The first two are airtight: nobody can leave.
+ * processes, together with its process group if it leads one, until a pass finds nobody new. The first two are airtight: nobody can leave (but a group, who may write to that of
+ * others; the process itself is reached wherever it is). Of a threaded group nobody is told: there it is a walk.
  * A walk misses who has lost its parents before (unless it is in the group, or an earlier call has found it) and a daemon
  * that left both. With `subreaper` whoever it missed becomes this process's child and ends in PIDRING_ORPHAN_ENDED.
  *

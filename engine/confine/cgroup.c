@@ -50,8 +50,7 @@ static char *append(const char *path, const char *name)
 static int open_all(struct pidring_cgroup *cgroup, const struct hierarchy_place *place, const char *name)
 {
 	cgroup->path = append(place->below, name);
-	cgroup->full_path = append(place->full, name);
-	if (!cgroup->path || !cgroup->full_path)
+	if (!cgroup->path)
 		return -ENOMEM;
 	int directory = openat(place->directory, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	cgroup->directory = sys_above_streams(directory < 0 ? -errno : directory);
@@ -66,7 +65,6 @@ static void release(struct pidring_cgroup *cgroup)
 {
 	cgroup_close(cgroup);
 	free(cgroup->path);
-	free(cgroup->full_path);
 	free(cgroup);
 }
 

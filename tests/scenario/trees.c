@@ -443,6 +443,25 @@ SCENARIO(trees, always_somebody_new)
 	tidy_up();
 }
 
+/* Several who start others all the time, each of whom lives for a while. */
+static int crowd(void *unused)
+{
+	(void)unused;
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGCHLD, SIG_IGN);
+	for (int i = 0; i < 5; i++)
+		if (fork() == 0)
+			break;
+	latch_release(&ready);
+	for (;;) {
+		if (fork() == 0) {
+			poll(NULL, 0, 40);
+			_exit(0);
+		}
+		poll(NULL, 0, 2);
+	}
+}
+
 /* --- no strangers --- */
 
 static int with_victim(void *latch)
@@ -1018,6 +1037,128 @@ SCENARIO(trees, control_group)
 	check_int(pidring_cgroup_free(group), 0);
 	tidy_up();
 	latch_close(&latch);
+}
+
+static struct pidring_cgroup *open_group(void)
+{
+	struct pidring_cgroup *group = NULL;
+
+	if (pidring_cgroup_new(&group, engine, NULL) < 0)
+		skip("no control groups here");
+	return group;
+}
+
+static void move_to(struct pidring_cgroup *group, struct pidring_process *process)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%d", (int)pidring_process_pid(process));
+	check_int(pidring_cgroup_write(group, "cgroup.procs", text), 0);
+}
+
+/* Whatever else the engine tells of its groups. */
+static void await_last(struct pidring_process *process, int code)
+{
+	struct pidring_event event;
+
+	do
+		check_int(pidring_wait(engine, &event, 1, PIDRING_FOREVER), 1);
+	while (!event.last);
+	check(event.process == process);
+	check_int(event.type, PIDRING_TREE_STOPPED);
+	check_int(event.code, code);
+}
+
+/* It has been moved out, and nobody else is in its group: it is the tree all the same. */
+SCENARIO(trees, left_its_control_group)
+{
+	prepare();
+	struct pidring_cgroup *group = open_group(), *elsewhere = open_group();
+	struct pidring_options options = { .cgroup = group };
+
+	struct pidring_process *process = start_tree(half_stubborn, options, 4);
+	move_to(elsewhere, process);
+	check_int(pidring_process_signal_tree(process, 0, NULL), 4);
+	check_int(pidring_process_kill_tree(process, NULL), 0);
+	await_last(process, 0);
+	pidring_process_free(process);
+	check_int(pidring_cgroup_free(group), 0);
+	options.cgroup = group = open_group();
+	options.target = sleep_forever;
+	process = start_process(engine, options);
+	move_to(elsewhere, process);
+	check_int(pidring_process_signal_tree(process, 0, NULL), 1);
+	check_int(pidring_process_kill_tree(process, NULL), 0);
+	await_last(process, 0);
+	pidring_process_free(process);
+	check_int(pidring_cgroup_free(group), 0);
+	check_int(pidring_cgroup_free(elsewhere), 0);
+	tidy_up();
+}
+
+/* Killed before it can have got into its group by itself: also where it is not created in it. */
+SCENARIO(trees, killed_on_the_way_into_its_control_group)
+{
+	prepare();
+	for (int i = 0; i < 20; i++) {
+		struct pidring_cgroup *group = open_group();
+		struct pidring_process *process = new_process(
+			engine, (struct pidring_options){ .argv = (const char *[]){ "sleep", "1000", NULL },
+		                                          .cgroup = group,
+		                                          .asynchronous = true });
+		check_int(pidring_process_start(process), 0);
+		check_int(pidring_process_kill_tree(process, NULL), 0);
+		await_last(process, 0);
+		pidring_process_free(process);
+		check_int(pidring_cgroup_free(group), 0);
+	}
+	tidy_up();
+}
+
+SCENARIO(trees, always_somebody_new_in_a_control_group)
+{
+	prepare();
+	struct pidring_cgroup *group = open_group();
+	struct pidring_process *process = start_tree(crowd, (struct pidring_options){ .cgroup = group }, 6);
+
+	check(pidring_process_signal_tree(process, SIGTERM, NULL) >= 6);
+	check(pidring_cgroup_signal(group, SIGTERM) >= 6);
+	check_int(pidring_process_kill_tree(process, NULL), 0);
+	await_last(process, 0);
+	pidring_process_free(process);
+	check_int(pidring_cgroup_free(group), 0);
+	tidy_up();
+}
+
+/* A group lists its members itself. */
+static int hide_proc_from_group(void *unused)
+{
+	(void)unused;
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return EXIT_SKIPPED;
+	struct pidring_cgroup *group = open_group();
+	struct pidring_process *process =
+		start_tree(half_stubborn, (struct pidring_options){ .cgroup = group }, 4);
+
+	check_int(mount("none", "/proc", "tmpfs", 0, NULL), 0);
+	check_int(pidring_process_signal_tree(process, 0, NULL), 4);
+	check_int(pidring_cgroup_signal(group, SIGTERM), 4);
+	check_int(pidring_process_kill_tree(process, NULL), 0);
+	await_last(process, 0);
+	check_int(pidring_cgroup_signal(group, SIGTERM), 0);
+	pidring_process_free(process);
+	check_int(pidring_cgroup_free(group), 0);
+	return 0;
+}
+
+SCENARIO(trees, control_group_without_proc)
+{
+	prepare();
+	int code = finish(start_function(engine, hide_proc_from_group, NULL));
+	tidy_up();
+	if (code == EXIT_SKIPPED)
+		skip("no mount namespaces or control groups here");
+	check_int(code, 0);
 }
 
 /* --- those of another user --- */
