@@ -326,6 +326,51 @@ SCENARIO(cgroups, empty_is_told_each_time)
 	close_engine(engine);
 }
 
+/* Not before the child's end, however it came into the group, and not twice. */
+static void check_told_once(struct pidring_options options)
+{
+	struct pidring *engine = open_engine();
+	struct pidring_cgroup *group = options.cgroup = open_group(engine);
+	struct pidring_process *process = start_process(engine, options);
+
+	check_int(pidring_cgroup_is_populated(group), 1);
+	check_int(pidring_wait(engine, &(struct pidring_event){ 0 }, 1, 100 * MILLISECONDS), 0);
+	kill_and_free(process);
+	expect_empty(engine, group);
+	check_int(pidring_wait(engine, &(struct pidring_event){ 0 }, 1, 100 * MILLISECONDS), 0);
+	close_group(group);
+	close_engine(engine);
+}
+
+SCENARIO(cgroups, a_program_is_waited_for)
+{
+	check_told_once((struct pidring_options){ .argv = (const char *[]){ "sleep", "1000", NULL } });
+}
+
+SCENARIO(cgroups, a_function_is_waited_for)
+{
+	check_told_once((struct pidring_options){ .target = sleep_forever });
+	check_told_once((struct pidring_options){ .target = sleep_forever, .libc_fork = true });
+}
+
+/* A start that fails, of who had entered already: it is told, or not, but nobody is waited for for ever. */
+SCENARIO(cgroups, who_could_not_start_is_not_waited_for)
+{
+	struct pidring *engine = open_engine();
+	struct pidring_cgroup *group = open_group(engine);
+	struct pidring_process *process =
+		new_process(engine, (struct pidring_options){ .argv = (const char *[]){ "/dev/null", NULL },
+	                                                      .cgroup = group });
+
+	check_int(pidring_process_start(process), -EACCES);
+	pidring_process_free(process);
+	process = start_process(engine, (struct pidring_options){ .target = sleep_forever, .cgroup = group });
+	kill_and_free(process);
+	expect_empty(engine, group);
+	close_group(group);
+	close_engine(engine);
+}
+
 /* Filled and emptied while nobody looked: told once. */
 SCENARIO(cgroups, filled_and_emptied_between_two_looks)
 {
