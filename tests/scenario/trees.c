@@ -137,7 +137,7 @@ static int leave_two_behind(void *unused)
 	return 0;
 }
 
-static const struct pidring_stop_step term_then_kill[] = { { SIGTERM, 20 * MILLISECONDS }, { SIGKILL, 0 } };
+static const struct pidring_stop_step term_then_kill[] = { { SIGTERM, 100 * MILLISECONDS }, { SIGKILL, 0 } };
 static const struct pidring_stop_step only_term[] = { { SIGTERM, 20 * MILLISECONDS } };
 static const struct pidring_stop_step patient[] = { { 0, 3600 * 1000 * MILLISECONDS }, { SIGKILL, 0 } };
 
@@ -460,6 +460,26 @@ static int crowd(void *unused)
 		}
 		poll(NULL, 0, 2);
 	}
+}
+
+/* Nor does a group of which somebody new is always found without his parent. */
+SCENARIO(trees, always_somebody_new_in_the_group)
+{
+	prepare();
+	struct pidring_process *process = start_tree(crowd, (struct pidring_options){ .new_group = true }, 6);
+	for (int i = 0; i < 3; i++)
+		check(pidring_process_signal_tree(process, SIGTERM, NULL) >= 6);
+	check_int(
+		pidring_process_stop(
+			process, &(struct pidring_stop_options){ .size = sizeof(struct pidring_stop_options),
+	                                                         .steps = term_then_kill,
+	                                                         .step_count = 2,
+	                                                         .tree = true }),
+		0);
+	await_exit(process, -SIGKILL);
+	await_tree(process, 0);
+	pidring_process_free(process);
+	tidy_up();
 }
 
 /* --- no strangers --- */
