@@ -637,7 +637,7 @@ static int first_half(struct start *start)
 	process_release_special(start->parent);
 
 	family_enter();
-	orphans_birth_ended(process, r == 0);
+	orphans_birth_ended(process);
 	if (r < 0 || !enters_by_itself(process))
 		start_entry_ended(process, r == 0);
 	if (r < 0) {
