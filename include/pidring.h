@@ -279,7 +279,9 @@ enum pidring_event_type {
 	PIDRING_ORPHAN_ENDED = 13,
 	/* Everything in a control group that had somebody in it has ended (or left it): `cgroup`; `process` is NULL,
 	 * `user_data` the group's. Once each time; of times that follow quickly perhaps once for several. The kernel may take some
-	 * milliseconds to say so. */
+	 * milliseconds to say so. Who came and went unseen by the library's own calls is known from the kernel's word alone, that
+	 * something has changed: it says so, too, when somebody else freezes an empty group, or one above it, and thaws it at once; and
+	 * what comes within some 40 milliseconds of a change that is known is not taken for another one. */
 	PIDRING_CGROUP_EMPTY = 14,
 };
 
@@ -1453,7 +1455,7 @@ struct pidring_cgroup_options {
  * In the copy of a fork all but pidring_cgroup_path and pidring_cgroup_free (which leaves the group alone there) fail with -ECHILD.
  *
  *   -EINVAL      ret_cgroup or engine is NULL; options->size; a name with a slash or that begins with a dot, a parent
- *                without a slash at its beginning or with ".." in it; a file's name, or there is no such file
+ *                without a slash at its beginning or with an empty name, "." or ".." in it; a file's name, or there is no such file
  *   -ENOSYS      no hierarchy of version 2 is mounted
  *   -EOPNOTSUPP  a file belongs to a controller that is not enabled there, or the kernel is too old for it
  *   -EEXIST      the name is taken
@@ -1471,7 +1473,7 @@ PIDRING_PUBLIC int pidring_cgroup_write(struct pidring_cgroup *cgroup, const cha
  * -EINVAL as pidring_cgroup_new. */
 PIDRING_PUBLIC ssize_t pidring_cgroup_read(struct pidring_cgroup *cgroup, const char *name, char *buffer,
                                            size_t size);
-/* 1: somebody is in it or below it; 0: nobody (a zombie does not count). */
+/* 1: somebody is in it or below it; 0: nobody (a zombie does not count), or somebody else has removed it. */
 PIDRING_PUBLIC int pidring_cgroup_is_populated(struct pidring_cgroup *cgroup);
 /* Stores up to `capacity` pids of those in it (not below) and returns how many there are. */
 PIDRING_PUBLIC int pidring_cgroup_processes(struct pidring_cgroup *cgroup, pid_t *ret_pids, size_t capacity);

@@ -181,8 +181,8 @@ int cgroup_remove(struct pidring_cgroup *cgroup)
 	struct cgroup_state state;
 	int r = cgroup_read_state(cgroup->events, &state);
 
-	/* Somebody has removed it, and its parent, too. */
-	if (r == -ENODEV)
+	/* Somebody has removed it, and perhaps its parent, too. */
+	if (cgroup_is_gone(r))
 		return 0;
 	if (r == 0 && state.populated)
 		return -EBUSY;

@@ -63,7 +63,11 @@ struct cgroup_state {
 
 /* cgroup.events, by a descriptor that is open already: one that is polled is not ready any more then. */
 int cgroup_read_state(int events, struct cgroup_state *ret_state);
-/* 1, 0, or a negated errno. */
+/* Of a failure at one of its files that every group has: somebody has removed it, which can only be done to an empty one. */
+bool cgroup_is_gone(int result);
+/* Whether that has been asked for. */
+bool cgroup_is_frozen(const struct pidring_cgroup *cgroup);
+/* 1, 0 (also if it is gone), or a negated errno. */
 int cgroup_is_populated(const struct pidring_cgroup *cgroup);
 /* Up to `capacity` pids of those in it; returns how many there are. */
 int cgroup_processes(const struct pidring_cgroup *cgroup, pid_t *ret_pids, size_t capacity);

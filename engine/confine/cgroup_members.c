@@ -49,11 +49,6 @@ static int visit_members(int directory, member_visitor visit, void *argument)
 
 typedef int (*group_visitor)(void *argument, int directory);
 
-static bool is_gone(int result)
-{
-	return result == -ENODEV || result == -ENOENT;
-}
-
 static int visit_group(int directory, group_visitor visit, void *argument);
 
 static int visit_child(int directory, const char *name, group_visitor visit, void *argument)
@@ -62,7 +57,7 @@ static int visit_child(int directory, const char *name, group_visitor visit, voi
 	int r = child < 0 ? -errno : visit_group(child, visit, argument);
 
 	sys_close(&child);
-	return is_gone(r) ? 0 : r;
+	return cgroup_is_gone(r) ? 0 : r;
 }
 
 static int visit_below(int directory, group_visitor visit, void *argument)
@@ -87,9 +82,9 @@ static int visit_group(int directory, group_visitor visit, void *argument)
 {
 	int r = visit(argument, directory);
 
-	if (r == 0 || is_gone(r))
+	if (r == 0 || cgroup_is_gone(r))
 		r = visit_below(directory, visit, argument);
-	return is_gone(r) ? 0 : r;
+	return cgroup_is_gone(r) ? 0 : r;
 }
 
 struct listing {
