@@ -369,13 +369,17 @@ static bool cannot_walk(int result)
 
 enum turn { TURN_LAST, TURN_MORE };
 
-/* The first signal could not be sent: nothing has begun. */
+/* The first signal could not be sent: nothing has begun. But what it was to replace is over, and the process's end may have
+ * been told as not its last event. */
 static void give_up(struct pidring_process *process, unsigned serial, int last_signal)
 {
 	if (process->stopping.serial != serial)
 		return;
 	process->stopping.last_signal = last_signal;
-	stop_end(process);
+	if (process->state == PROCESS_ENDED && !(process->pending_events & EVENT_EXITED))
+		finish(process, last_signal);
+	else
+		stop_end(process);
 }
 
 /* `first`: of a caller, who is told when it fails. */

@@ -364,12 +364,8 @@ static bool is_over(int signal_number, size_t tried, bool again, int64_t patienc
 	return tried == 0 && !again;
 }
 
-int tree_signal(struct tree *tree, int signal_number)
+static int deliver(struct tree *tree, int signal_number, struct delivery *ret_delivery)
 {
-	struct delivery delivery = { 0 };
-
-	if (signal_number == SIGKILL)
-		freeze(tree);
 	begin_delivery(tree);
 	tree->spares_later = signal_number != SIGKILL;
 	tree->began_at = ticks_now();
@@ -380,12 +376,52 @@ int tree_signal(struct tree *tree, int signal_number)
 			send_to_group(tree, signal_number);
 		if (again < 0)
 			return again;
-		size_t tried = send_to_new(tree, signal_number, &delivery);
+		size_t tried = send_to_new(tree, signal_number, ret_delivery);
 		if (is_over(signal_number, tried, again, patience))
-			return result_of(&delivery);
+			return 0;
 		if (tried == 0)
 			nap();
 	}
+}
+
+/* Nobody stays stopped. Without a descriptor who it is cannot be made sure of, but SIGCONT does a stranger no harm. */
+static void end_half_way(struct tree *tree)
+{
+	send_to_group(tree, SIGKILL);
+	if (tree->pidfd >= 0)
+		sys_pidfd_send_signal(tree->pidfd, SIGKILL);
+	for (size_t i = 0; i < tree->count; i++) {
+		const struct tree_member *member = &tree->members[i];
+
+		if (is_self(tree, member))
+			continue;
+		int r = send(member, SIGKILL);
+		if (r == -EMFILE || r == -ENFILE || r == -ENOMEM)
+			kill(member->pid, SIGCONT);
+	}
+}
+
+/* Before anybody is stopped a walk has shown that it can be made. */
+static int kill_all(struct tree *tree, struct delivery *ret_delivery)
+{
+	int r = walk(tree);
+
+	if (r < 0)
+		return r;
+	freeze(tree);
+	r = deliver(tree, SIGKILL, ret_delivery);
+	if (r < 0)
+		end_half_way(tree);
+	return r;
+}
+
+int tree_signal(struct tree *tree, int signal_number)
+{
+	struct delivery delivery = { 0 };
+	int r = signal_number == SIGKILL ? kill_all(tree, &delivery)
+	                                 : deliver(tree, signal_number, &delivery);
+
+	return r < 0 ? r : result_of(&delivery);
 }
 
 bool tree_has_new(const struct tree *tree)
@@ -400,7 +436,11 @@ static bool lives(const struct tree_member *member)
 {
 	struct proc_entry now;
 
-	return proc_entry_read(&now, member->pid) == 0 && now.start == member->start && !now.dead;
+	int r = proc_entry_read(&now, member->pid);
+	/* Of whom it cannot be known now it is not forgotten that he was there. */
+	if (r < 0)
+		return r != -ESRCH;
+	return now.start == member->start && !now.dead;
 }
 
 int tree_look(struct tree *tree)

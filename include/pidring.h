@@ -1537,7 +1537,8 @@ enum pidring_tree_means {
 PIDRING_PUBLIC int pidring_process_signal_tree(struct pidring_process *process, int signal_number,
                                                enum pidring_tree_means *ret_means);
 /* Ends the whole tree by SIGKILL at once; PIDRING_TREE_STOPPED tells when nobody is left (but not after the process's last
- * event). A stop that is under way is replaced. Errors as pidring_process_signal_tree, but 0 if nobody is left;
+ * event). A stop that is under way is replaced, also if the call fails (then its end is told, if the process has ended). Who was
+ * stopped for it is killed also if the walk ends half-way. Errors as pidring_process_signal_tree, but 0 if nobody is left;
  * -ESHUTDOWN: its engine was closed. */
 PIDRING_PUBLIC int pidring_process_kill_tree(struct pidring_process *process,
                                              enum pidring_tree_means *ret_means);

@@ -154,9 +154,11 @@ static int remove_below(int directory)
 		if (!is_group(entry))
 			continue;
 		int child = openat(directory, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (child < 0)
+		if (child < 0 && errno == ENOENT)
 			continue;
-		r = remove_below(child);
+		r = child < 0 ? -errno : remove_below(child);
+		if (child < 0)
+			break;
 		close(child);
 		if (r == 0)
 			r = remove_directory(directory, entry->d_name);

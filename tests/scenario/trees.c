@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 static struct pidring *engine;
@@ -1257,6 +1258,54 @@ SCENARIO(trees, without_proc)
 	if (code == EXIT_SKIPPED)
 		skip("no mount namespaces here");
 	check_int(code, 0);
+}
+
+/* No descriptor is to be had below this limit, and so no walk. */
+static struct rlimit forbid_descriptors(void)
+{
+	struct rlimit before, none;
+
+	check_int(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = 3;
+	check_int(setrlimit(RLIMIT_NOFILE, &none), 0);
+	return before;
+}
+
+/* One that cannot be walked for is as it was: nobody stands still. */
+SCENARIO(trees, nobody_is_stopped_for_a_kill_that_fails)
+{
+	prepare();
+	struct pidring_process *process =
+		start_tree(three_levels, (struct pidring_options){ .new_group = true }, 7);
+	struct rlimit before = forbid_descriptors();
+	check_int(pidring_process_kill_tree(process, NULL), -EMFILE);
+	check_int(setrlimit(RLIMIT_NOFILE, &before), 0);
+	check(process_state(pidring_process_pid(process)) != 'T');
+	check_int(pidring_process_is_alive(process), 1);
+	check_int(pidring_process_kill_tree(process, NULL), 0);
+	await_exit(process, -SIGKILL);
+	await_tree(process, 0);
+	pidring_process_free(process);
+	tidy_up();
+}
+
+/* A stop that outlives the process, and that a kill has replaced which failed, is over: its last event comes. */
+SCENARIO(trees, a_kill_that_fails_after_the_end)
+{
+	prepare();
+	struct pidring_process *process = start_tree(half_stubborn, (struct pidring_options){ 0 }, 4);
+	const struct pidring_stop_step steps[] = { { SIGTERM, 3600 * 1000 * MILLISECONDS }, { SIGKILL, 0 } };
+	struct pidring_stop_options options = tree_steps(steps, 2);
+	check_int(pidring_process_stop(process, &options), 0);
+	await_exit(process, -SIGTERM);
+	struct rlimit before = forbid_descriptors();
+	check_int(pidring_process_kill_tree(process, NULL), -EMFILE);
+	check_int(setrlimit(RLIMIT_NOFILE, &before), 0);
+	await_tree(process, SIGTERM);
+	check_int(pidring_process_signal_tree(process, SIGKILL, NULL), 2);
+	pidring_process_free(process);
+	tidy_up();
 }
 
 /* --- descendants --- */
