@@ -1136,6 +1136,31 @@ SCENARIO(trees, killed_on_the_way_into_its_control_group)
 	tidy_up();
 }
 
+/* The kernel neither lists nor kills whose group is threaded: there it is a walk. */
+SCENARIO(trees, threaded_control_group)
+{
+	enum pidring_tree_means means = 0;
+
+	prepare();
+	struct pidring_cgroup *above = open_group(), *group = NULL;
+	struct pidring_cgroup_options below = { .size = sizeof(below), .parent = pidring_cgroup_path(above) };
+	check_int(pidring_cgroup_new(&group, engine, &below), 0);
+	check_int(pidring_cgroup_write(group, "cgroup.type", "threaded"), 0);
+	struct pidring_process *process =
+		start_tree(half_stubborn, (struct pidring_options){ .cgroup = group }, 4);
+	check_int(pidring_cgroup_signal(group, 0), -EOPNOTSUPP);
+	check_int(pidring_cgroup_kill(group), -EOPNOTSUPP);
+	check_int(pidring_process_signal_tree(process, SIGCONT, &means), 4);
+	check_int(means, PIDRING_TREE_WALK);
+	check_int(pidring_process_kill_tree(process, &means), 0);
+	check_int(means, PIDRING_TREE_WALK);
+	await_last(process, 0);
+	pidring_process_free(process);
+	check_int(pidring_cgroup_free(group), 0);
+	check_int(pidring_cgroup_free(above), 0);
+	tidy_up();
+}
+
 SCENARIO(trees, always_somebody_new_in_a_control_group)
 {
 	prepare();
