@@ -10,7 +10,10 @@
  */
 #include "clock.h"
 #include "engine.h"
+#include "family.h"
 #include "household.h"
+
+#include <string.h>
 
 enum { SETTLING = 40 * 1000 * 1000 };
 
@@ -18,6 +21,24 @@ static void plan_settling(struct pidring *engine, int64_t moment)
 {
 	if (moment < engine->household.settles)
 		engine->household.settles = moment;
+}
+
+static bool is_below(const struct pidring_cgroup *cgroup, const struct pidring_cgroup *above)
+{
+	size_t length = strlen(above->path);
+
+	return strncmp(cgroup->path, above->path, length) == 0 && cgroup->path[length] == '/';
+}
+
+void cgroup_froze(struct pidring_cgroup *frozen)
+{
+	struct pidring *engine;
+	struct pidring_cgroup *cgroup;
+
+	LIST_FOREACH(engine, &family.engines, link)
+	TAILQ_FOREACH(cgroup, &engine->household.cgroups, link)
+	if (cgroup == frozen || is_below(cgroup, frozen))
+		cgroup_let_settle(cgroup);
 }
 
 void cgroup_let_settle(struct pidring_cgroup *cgroup)
@@ -76,11 +97,14 @@ void cgroup_look(struct pidring_cgroup *cgroup, bool changed)
 
 	if (!cgroup->engine)
 		return;
-	if (cgroup_read_state(cgroup->events, &state) == 0)
+	if (cgroup_read_state(cgroup->events, &state) == 0) {
 		take_state(cgroup, changed, &state);
-	else
-		/* Somebody has removed it: there is nothing to come. */
-		household_unwatch(cgroup->engine, cgroup->events);
+		return;
+	}
+	/* Somebody has removed it: empty it is, but that is no sign that somebody was in it. */
+	household_unwatch(cgroup->engine, cgroup->events);
+	state = (struct cgroup_state){ .frozen = cgroup->frozen };
+	take_state(cgroup, false, &state);
 }
 
 void cgroup_entry_begins(struct pidring_cgroup *cgroup)

@@ -9,8 +9,11 @@
 #include "sys/sys.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 /* All that this process knows, so that a fork can close what is open of them. */
 static LIST_HEAD(, pidring_cgroup) all = LIST_HEAD_INITIALIZER(all);
@@ -129,6 +132,11 @@ const char *pidring_cgroup_path(struct pidring_cgroup *cgroup)
 	return cgroup ? cgroup->path : NULL;
 }
 
+static bool freezes(const char *name)
+{
+	return name && strcmp(name, "cgroup.freeze") == 0;
+}
+
 /* With the lock held: what a write to this file may bring about. */
 static void write_begins(struct pidring_cgroup *cgroup)
 {
@@ -136,11 +144,11 @@ static void write_begins(struct pidring_cgroup *cgroup)
 	cgroup_entry_begins(cgroup);
 }
 
-static void write_ended(struct pidring_cgroup *cgroup, const char *name, int result)
+static void write_ended(struct pidring_cgroup *cgroup, const char *name, bool was_frozen, int result)
 {
 	cgroup_entry_ended(cgroup, result == 0 && strcmp(name, "cgroup.procs") == 0);
-	if (result == 0 && strcmp(name, "cgroup.freeze") == 0)
-		cgroup_let_settle(cgroup);
+	if (result == 0 && freezes(name) && was_frozen != cgroup_is_frozen(cgroup))
+		cgroup_froze(cgroup);
 	cgroup_unreference(cgroup);
 }
 
@@ -151,10 +159,11 @@ int pidring_cgroup_write(struct pidring_cgroup *cgroup, const char *name, const 
 	if (r < 0)
 		return r;
 	write_begins(cgroup);
+	bool was_frozen = freezes(name) && cgroup_is_frozen(cgroup);
 	family_leave();
 	r = cgroup_write(cgroup, name, value);
 	family_enter();
-	write_ended(cgroup, name, r);
+	write_ended(cgroup, name, was_frozen, r);
 	family_leave();
 	return r;
 }
@@ -206,6 +215,36 @@ int pidring_cgroup_kill(struct pidring_cgroup *cgroup)
 	return r;
 }
 
+/* A copy, as the group may be freed meanwhile. */
+static int signal_unlocked(struct pidring_cgroup *cgroup, int signal_number, struct cgroup_reached *reached)
+{
+	/* Those of who starts others all the time would never end. */
+	enum { PASSES = 16 };
+	int cancelability;
+	int directory = watch_above_streams(fcntl(cgroup->directory, F_DUPFD_CLOEXEC, 0));
+
+	if (directory < 0)
+		return directory;
+	family_leave();
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelability);
+	int r = cgroup_signal(directory, signal_number, PASSES, reached);
+	close(directory);
+	pthread_setcancelstate(cancelability, NULL);
+	family_enter();
+	return r;
+}
+
+int cgroup_signal_all(struct pidring_cgroup *cgroup, int signal_number, struct cgroup_reached *reached)
+{
+	cgroup_reference(cgroup);
+	int r = signal_unlocked(cgroup, signal_number, reached);
+	cgroup->threaded |= r == -EOPNOTSUPP;
+	if (r < 0)
+		cgroup_explain_signal(cgroup, r);
+	cgroup_unreference(cgroup);
+	return r < 0 ? r : reached->count;
+}
+
 int pidring_cgroup_signal(struct pidring_cgroup *cgroup, int signal_number)
 {
 	int r = enter(cgroup, "pidring_cgroup_signal");
@@ -215,7 +254,7 @@ int pidring_cgroup_signal(struct pidring_cgroup *cgroup, int signal_number)
 	if (signal_number < 0 || signal_number > SYS_SIGNALS)
 		r = explain(-EINVAL, "there is no signal %d", signal_number);
 	else
-		r = cgroup_signal(cgroup, signal_number);
+		r = cgroup_signal_all(cgroup, signal_number, &(struct cgroup_reached){ 0 });
 	family_leave();
 	return r;
 }
@@ -226,9 +265,10 @@ int pidring_cgroup_freeze(struct pidring_cgroup *cgroup, bool freeze)
 
 	if (r < 0)
 		return r;
+	bool was_frozen = cgroup_is_frozen(cgroup);
 	r = cgroup_freeze(cgroup, freeze);
-	/* Of an empty group the kernel says so, too. */
-	cgroup_let_settle(cgroup);
+	if (r == 0 && was_frozen != freeze)
+		cgroup_froze(cgroup);
 	family_leave();
 	return r;
 }

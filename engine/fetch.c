@@ -49,8 +49,8 @@ static int look(struct pidring *engine, int64_t timeout, const struct watch_inte
 	struct watch_item *items[BATCH];
 	int unarmed = see_to_all(engine);
 
-	/* What was disarmed may have been told at once. */
-	if (engine_has_events(engine))
+	/* What was disarmed may have been told at once; and of many orphans only some were seen to. */
+	if (engine_has_events(engine) || (engine->household.orphanage.due && unarmed >= 0))
 		timeout = 0;
 	/* What cannot be armed is tried again before long. */
 	if (unarmed < 0 && timeout > RETRY)

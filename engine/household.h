@@ -52,7 +52,10 @@ void household_forget(struct pidring *engine);
 void cgroup_look(struct pidring_cgroup *cgroup, bool changed);
 /* What the kernel tells from now on for some moments may be of what was done just now. */
 void cgroup_let_settle(struct pidring_cgroup *cgroup);
-/* A child is about to be created in it; or that is over, and it was or was not. In between the group is not told as empty. */
+/* It has been frozen or thawed, and so have those below it: of empty ones the kernel says so, too. */
+void cgroup_froze(struct pidring_cgroup *cgroup);
+/* A child is about to be created in it, or to enter it; or that is over, and it was or did or not. In between the group is not
+ * told as empty. */
 void cgroup_entry_begins(struct pidring_cgroup *cgroup);
 void cgroup_entry_ended(struct pidring_cgroup *cgroup, bool created);
 /* Those whose moment has come. */
@@ -62,6 +65,8 @@ void cgroup_drop_event(struct pidring_cgroup *cgroup);
 
 /* --- cgroups.c --- */
 
+/* Releases the lock meanwhile; the group may be freed then. Returns how many got it; explained. */
+int cgroup_signal_all(struct pidring_cgroup *cgroup, int signal_number, struct cgroup_reached *reached);
 /* In a fork: the groups are the original's. In that which a start makes for its own child their directories stay open until
  * the plan is carried out, which may need one. */
 void cgroups_after_fork(void);

@@ -123,12 +123,22 @@ int confinement_read(struct pidring_confinement *ret_read, const struct pidring_
 	                   "pidring_confinement");
 }
 
-static bool has_parent_in_it(const char *path)
+static bool is_name(const char *text, size_t length)
 {
-	for (const char *at = path; (at = strstr(at, "/..")); at++)
-		if (at[3] == '/' || at[3] == 0)
-			return true;
-	return false;
+	return length > 0 && strncmp(text, ".", length) != 0 && strncmp(text, "..", length) != 0;
+}
+
+/* From one slash on: names with one slash between them, and perhaps one at the end. An empty one would begin at the root of
+ * the file system. */
+static bool is_plain_path(const char *path)
+{
+	while (*path == '/' && path[1]) {
+		size_t length = strcspn(path + 1, "/");
+		if (!is_name(path + 1, length))
+			return false;
+		path += 1 + length;
+	}
+	return *path == 0 || path[1] == 0;
 }
 
 static int check_cgroup_place(const struct pidring_cgroup_options *options)
@@ -137,7 +147,7 @@ static int check_cgroup_place(const struct pidring_cgroup_options *options)
 
 	if (name && (!*name || *name == '.' || strchr(name, '/')))
 		return explain(-EINVAL, "'%s' is no name for a control group", name);
-	if (parent && (*parent != '/' || has_parent_in_it(parent)))
+	if (parent && (*parent != '/' || !is_plain_path(parent)))
 		return explain(-EINVAL, "the parent '%s' is no path from the mount of the control groups on",
 		               parent);
 	return 0;

@@ -24,6 +24,7 @@
 #include "explain.h"
 #include "family.h"
 #include "household.h"
+#include "proc_table.h"
 #include "sys/sys.h"
 
 #include <errno.h>
@@ -147,7 +148,7 @@ void orphans_after_fork(struct pidring *engine)
 
 void orphans_birth_begins(struct pidring_process *process)
 {
-	process->newborn.pid = 0;
+	process->newborn.pid = process->newborn.gone = 0;
 	process->birth_number = ++births;
 }
 
@@ -186,30 +187,32 @@ static void look_again(void)
 	engine_kick(reaper);
 }
 
-/* Whether it has created, and reaped, somebody else than its newborn: by failing, or by a go-between (birth/sibling.c). */
-static bool has_reaped(const struct pidring_process *process, bool created)
+static void clear(struct orphanage *orphanage, pid_t pid)
 {
-	return !created || (process->confine && process->newborn.birth == PIDRING_BIRTH_FORK);
-}
-
-/* A suspect's number that has been set free may be another birth's next time. */
-static void clear_suspicion(struct orphanage *orphanage, const struct pidring_process *process, bool created)
-{
-	struct orphan *orphan = created ? find_suspect(orphanage, process->newborn.pid) : NULL;
+	struct orphan *orphan = pid > 0 ? find_suspect(orphanage, pid) : NULL;
 
 	if (orphan)
 		forget_suspect(orphanage, orphan);
-	if (!has_reaped(process, created))
+}
+
+/* Whom it has created. A number that it has set free may be another birth's next time. */
+static void clear_suspicion(struct orphanage *orphanage, const struct newborn *newborn)
+{
+	struct orphan *orphan;
+
+	clear(orphanage, newborn->pid);
+	clear(orphanage, newborn->gone);
+	if (newborn->gone != NEWBORN_SEVERAL)
 		return;
 	TAILQ_FOREACH(orphan, &orphanage->suspects, link)
 	orphan->number = births;
 }
 
-void orphans_birth_ended(struct pidring_process *process, bool created)
+void orphans_birth_ended(struct pidring_process *process)
 {
 	process->birth_number = 0;
 	if (reaper)
-		clear_suspicion(&reaper->household.orphanage, process, created);
+		clear_suspicion(&reaper->household.orphanage, &process->newborn);
 	look_again();
 }
 
@@ -318,15 +321,18 @@ static bool has_ended(pid_t pid)
 	       information.si_pid == pid;
 }
 
+/* The lock is not held for long. */
+enum { BATCH = 256 };
+
 /* Returns how many have been reaped. */
 static int see_to_each(struct orphanage *orphanage)
 {
 	pid_t *pids = NULL;
 	size_t count = 0;
 	int reaped = 0;
-	int r = children_list(&pids, &count);
+	int r = proc_is_ours() ? children_list(&pids, &count) : -ENOENT;
 
-	for (size_t i = 0; r >= 0 && i < count; i++) {
+	for (size_t i = 0; r >= 0 && i < count && reaped < BATCH; i++) {
 		r = has_ended(pids[i]) ? see_to(orphanage, pids[i]) : 0;
 		reaped += r > 0;
 	}
@@ -335,19 +341,22 @@ static int see_to_each(struct orphanage *orphanage)
 	return r == -ENOMEM ? r : reaped;
 }
 
+/* Somebody whom this process traces, perhaps. A proc that is not ours tells of others. */
+static bool is_anothers(pid_t pid)
+{
+	pid_t parent = children_parent_of(pid);
+
+	return parent != 0 && parent != getpid() && proc_is_ours();
+}
+
 /* 1: all strangers have been reaped, or so many that it is enough for now; 0: the first may not be. */
 static int see_to_first(struct orphanage *orphanage)
 {
-	/* The lock is not held for long. */
-	enum { BATCH = 256 };
-	pid_t own = getpid();
-
 	for (int i = 0; i < BATCH; i++) {
 		pid_t pid = children_first_ended();
 		if (pid <= 0)
 			return 1;
-		pid_t parent = children_parent_of(pid);
-		if (parent != 0 && parent != own)
+		if (is_anothers(pid))
 			return 0;
 		int r = see_to(orphanage, pid);
 		if (r <= 0)
@@ -364,10 +373,11 @@ int orphans_look(struct pidring *engine)
 	orphanage->due = orphanage->put_off = false;
 	see_to_suspects(orphanage);
 	int r = see_to_first(orphanage);
-	if (r == 0)
+	if (r == 0) {
+		r = see_to_each(orphanage);
 		/* A list may lack some while it changes. */
-		while ((r = see_to_each(orphanage)) > 0)
-			;
+		orphanage->due = r > 0;
+	}
 	if (r < 0)
 		orphanage->due = true;
 	return r < 0 ? r : 0;

@@ -48,7 +48,7 @@ int orphans_look(struct pidring *engine);
 /* From before the clone until the child is known by its number (or that there is none), nobody whom the family does not know is
  * taken for a stranger. */
 void orphans_birth_begins(struct pidring_process *process);
-void orphans_birth_ended(struct pidring_process *process, bool created);
+void orphans_birth_ended(struct pidring_process *process);
 /* A start that has been known as such is over. */
 void orphans_start_ended(void);
 

@@ -67,18 +67,34 @@ int proc_entry_read(struct proc_entry *ret_entry, pid_t pid)
 
 /* --- all of them --- */
 
-/* Pids that are not ours would lead to strangers. */
+enum { SELF_SIZE = 32 };
+
+/* "" if there is none. */
+static void read_self(char ret_text[SELF_SIZE])
+{
+	ssize_t length = readlink("/proc/self", ret_text, SELF_SIZE - 1);
+
+	ret_text[length < 0 ? 0 : length] = '\0';
+}
+
+bool proc_is_ours(void)
+{
+	char text[SELF_SIZE];
+
+	read_self(text);
+	return atoi(text) == getpid();
+}
+
 static int check_mount(void)
 {
-	char text[32];
-	ssize_t length = readlink("/proc/self", text, sizeof text - 1);
+	char text[SELF_SIZE];
 
-	if (length < 0 && errno == ENOENT && access("/proc/uptime", F_OK) < 0)
-		return explain(-ENOENT,
-		               "no proc is mounted at /proc: the processes of a tree cannot be found");
-	text[length < 0 ? 0 : length] = '\0';
+	read_self(text);
 	if (atoi(text) == getpid())
 		return 0;
+	if (!*text && access("/proc/uptime", F_OK) < 0)
+		return explain(-ENOENT,
+		               "no proc is mounted at /proc: the processes of a tree cannot be found");
 	return explain(-EIO,
 	               "the proc at /proc is that of another PID namespace (self is '%s', not %d): the "
 	               "processes of a tree cannot be found",

@@ -22,6 +22,8 @@ struct proc_table {
 	size_t count;
 };
 
+/* Whether the pids in /proc are those of this process's namespace: others would lead to strangers. */
+bool proc_is_ours(void);
 /* -ENOENT: no /proc is mounted, -EIO: that of another PID namespace; both explained. -ENOMEM, -EMFILE, -ENFILE. */
 int proc_table_read(struct proc_table *ret_table);
 void proc_table_release(struct proc_table *table);

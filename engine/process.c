@@ -290,6 +290,8 @@ void process_localize(struct pidring_process *process)
 	process->deadline_timer.moment = process->stop_timer.moment = process->drain_timer.moment = INT64_MAX;
 	process->stopping.walking = process->stopping.is_due = false;
 	process->slot = NULL;
+	/* The copy's groups have no engine that would wait. */
+	process->entering = false;
 	process->box = NULL;
 	process->forkserver = NULL;
 	process->authkey_memfd = -1;

@@ -120,6 +120,7 @@ struct pidring_process {
 	int64_t start_time;
 	struct pidring_exit_record record;
 	struct pidring_failure failure;
+	bool entering;                           /* its control group, which waits for it (household.h) */
 	struct newborn newborn;                  /* its pidfd, from the birth until it is taken over; -1 */
 	uint64_t birth_number;                   /* of a birth under way (orphans.h); 0: none */
 	struct birth_slot *slot;                 /* a start that is not settled */

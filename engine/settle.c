@@ -5,6 +5,7 @@
  */
 #include "engine.h"
 #include "family.h"
+#include "household.h"
 #include "orphans.h"
 #include "start.h"
 #include "sys/sys.h"
@@ -24,8 +25,18 @@ static void give_slot_back(struct pidring_process *process)
 	process->slot = NULL;
 }
 
+void start_entry_ended(struct pidring_process *process, bool created)
+{
+	if (!process->entering)
+		return;
+	process->entering = false;
+	cgroup_entry_ended(process->settings->cgroup, created);
+}
+
 void start_release(struct pidring_process *process)
 {
+	/* Of one that has failed only the kernel knows how far it came. */
+	start_entry_ended(process, process->slot && process->slot->plan->failed_error == 0);
 	if (process->slot)
 		give_slot_back(process);
 	if (process->forkserver)

@@ -109,6 +109,7 @@ static int begin(struct start *start)
 	orphans_birth_begins(process);
 	if (process->settings->cgroup)
 		cgroup_entry_begins(process->settings->cgroup);
+	process->entering = process->settings->cgroup;
 	start->reports = start_is_program(process);
 	process->state = PROCESS_STARTING;
 	process->references++;
@@ -612,6 +613,12 @@ static void publish_and_leave(struct start *start)
 	process_unreference(process);
 }
 
+/* A child that was not created in its control group: it is in there when it has settled. */
+static bool enters_by_itself(const struct pidring_process *process)
+{
+	return process->slot && process->slot->plan->enter_cgroup && !process->slot->plan->cgroup_by_clone;
+}
+
 /* Between creating the child and waiting for its exec; start_many comes by here for all before it goes on. */
 static int first_half(struct start *start)
 {
@@ -630,9 +637,9 @@ static int first_half(struct start *start)
 	process_release_special(start->parent);
 
 	family_enter();
-	orphans_birth_ended(process, r == 0);
-	if (process->settings->cgroup)
-		cgroup_entry_ended(process->settings->cgroup, r == 0);
+	orphans_birth_ended(process);
+	if (r < 0 || !enters_by_itself(process))
+		start_entry_ended(process, r == 0);
 	if (r < 0) {
 		roll_back(start);
 	} else if (!start->waits) {

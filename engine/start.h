@@ -50,6 +50,8 @@ int start_explain_child(struct pidring_process *process, struct pidring_failure 
 void start_read_report(struct pidring_process *process);
 /* With the lock held: gives back what a settled or failed start no longer needs. */
 void start_release(struct pidring_process *process);
+/* Its control group need not wait for it any more. */
+void start_entry_ended(struct pidring_process *process, bool created);
 /* With the lock held: nobody waits for the child to take what it needs; the watch, or the end, will tell. */
 void start_leave_to_watch(struct pidring_process *process);
 

@@ -37,12 +37,12 @@ static bool is_init(const struct pidring_process *process)
 	return confinement && (confinement->clone_flags & CLONE_NEWPID);
 }
 
-/* One that has been freed meanwhile tells nothing any more. */
+/* One that has been freed meanwhile tells nothing any more, and of a threaded one nobody is told. */
 static bool has_cgroup(const struct pidring_process *process)
 {
 	const struct pidring_cgroup *cgroup = process->settings->cgroup;
 
-	return cgroup && cgroup_descriptor(cgroup) >= 0;
+	return cgroup && cgroup_descriptor(cgroup) >= 0 && !cgroup->threaded;
 }
 
 enum pidring_tree_means stop_tree_means(const struct pidring_process *process, int signal_number)
@@ -177,41 +177,92 @@ static struct pass signal_init(struct pidring_process *process, int signal_numbe
 	return pass;
 }
 
-static int kill_cgroup(struct pidring_cgroup *cgroup)
+/* The process itself may not have entered its group yet, or have left it. `result`: of the signal to it there. */
+static void count_process(struct pass *pass, struct pidring_process *process, int result)
 {
-	int count = cgroup_signal(cgroup, 0);
-	int r = cgroup_kill(cgroup);
-
-	if (r < 0)
-		return r;
-	return count > 0 ? count : 1;
+	if (process_look(process))
+		return;
+	pass->left++;
+	pass->refused += result == -EPERM;
 }
 
-/* With the lock held: it takes as long as the group is large. An empty one is not killed, as nothing could be started in it
- * afterwards. */
-static struct pass signal_cgroup(struct pidring_cgroup *cgroup, int signal_number)
+static int signal_itself(struct pidring_process *process, int signal_number)
 {
+	return process_look(process) ? -ESRCH : sys_pidfd_send_signal(process->pidfd, signal_number);
+}
+
+/* Of the signal to the group, `itself`: to the process, and how many got one of them. */
+static int result_of(const struct pidring_cgroup *cgroup, int result, int itself, int count)
+{
+	if (result < 0 && result != -EPERM)
+		return result;
+	if (count > 0)
+		return count;
+	if (result == -EPERM || itself == -EPERM)
+		return explain(-EPERM, "nobody in control group '%s' may be signalled", cgroup->path);
+	return explain(-ESRCH, "nobody is left in control group '%s'", cgroup->path);
+}
+
+/* First the process itself: nobody is born of it after that, wherever it is. An empty group is not killed, as nothing could
+ * be started in it afterwards. */
+static struct pass kill_cgroup(struct pidring_process *process)
+{
+	struct pidring_cgroup *cgroup = process->settings->cgroup;
+	struct cgroup_reached reached = { .wanted = process->pid };
+	struct pass pass = { 0 };
+
+	cgroup_count(cgroup, &reached);
+	int itself = signal_itself(process, SIGKILL);
 	int populated = cgroup_is_populated(cgroup);
+	int r = populated > 0 ? cgroup_kill(cgroup) : populated;
+	if (reached.count == 0 && populated > 0)
+		reached.count = 1;
+	cgroup->threaded |= r == -EOPNOTSUPP;
+	pass.left = populated != 0;
+	pass.refused = populated < 0;
+	count_process(&pass, process, itself);
+	pass.result =
+		result_of(cgroup, r, itself, reached.count + (itself == 0 && !reached.has_wanted ? 1 : 0));
+	return pass;
+}
+
+static struct pass look_at_cgroup(struct pidring_process *process)
+{
+	int populated = cgroup_is_populated(process->settings->cgroup);
 	struct pass pass = { .left = populated != 0, .refused = populated < 0 };
 
-	if (signal_number == LOOK)
-		return pass;
-	if (populated < 0)
-		pass.result = populated;
-	else if (populated == 0)
-		pass.result = explain(-ESRCH, "nobody is left in control group '%s'", cgroup->path);
-	else if (signal_number == SIGKILL)
-		pass.result = kill_cgroup(cgroup);
-	else
-		pass.result = cgroup_signal(cgroup, signal_number);
+	count_process(&pass, process, 0);
 	return pass;
+}
+
+/* Releases the lock meanwhile. */
+static struct pass signal_cgroup(struct pidring_process *process, int signal_number)
+{
+	struct pidring_cgroup *cgroup = process->settings->cgroup;
+	struct cgroup_reached reached = { .wanted = process->pid };
+
+	int r = cgroup_signal_all(cgroup, signal_number, &reached);
+	int itself = reached.has_wanted ? -ESRCH : signal_itself(process, signal_number);
+	struct pass pass = look_at_cgroup(process);
+	pass.result = result_of(cgroup, r, itself, reached.count + (itself == 0 ? 1 : 0));
+	return pass;
+}
+
+static struct pass reach_cgroup(struct pidring_process *process, int signal_number)
+{
+	if (signal_number == LOOK)
+		return look_at_cgroup(process);
+	return signal_number == SIGKILL ? kill_cgroup(process) : signal_cgroup(process, signal_number);
 }
 
 /* By whatever means there is. */
 static struct pass reach(struct pidring_process *process, int signal_number, bool kills)
 {
-	if (has_cgroup(process))
-		return signal_cgroup(process->settings->cgroup, signal_number);
+	if (has_cgroup(process)) {
+		struct pass pass = reach_cgroup(process, signal_number);
+		if (has_cgroup(process) || pass.result != -EOPNOTSUPP)
+			return pass;
+	}
 	if (is_init(process) &&
 	    (signal_number == LOOK || signal_number == SIGKILL || process->state == PROCESS_ENDED))
 		return signal_init(process, signal_number);
@@ -318,13 +369,17 @@ static bool cannot_walk(int result)
 
 enum turn { TURN_LAST, TURN_MORE };
 
-/* The first signal could not be sent: nothing has begun. */
+/* The first signal could not be sent: nothing has begun. But what it was to replace is over, and the process's end may have
+ * been told as not its last event. */
 static void give_up(struct pidring_process *process, unsigned serial, int last_signal)
 {
 	if (process->stopping.serial != serial)
 		return;
 	process->stopping.last_signal = last_signal;
-	stop_end(process);
+	if (process->state == PROCESS_ENDED && !(process->pending_events & EVENT_EXITED))
+		finish(process, last_signal);
+	else
+		stop_end(process);
 }
 
 /* `first`: of a caller, who is told when it fails. */

@@ -143,6 +143,10 @@ static int add_root(struct tree *tree, const struct proc_table *table)
 	return take(tree, entry, false);
 }
 
+/* A fork that was under way when the parent got the signal is over by then, in ticks. */
+enum { GRACE = 5 };
+
+/* Those whose parents have ended: when these have got a signal is not known, but that the first did not before it began. */
 static int add_group(struct tree *tree, const struct proc_table *table)
 {
 	int r = 0;
@@ -154,7 +158,7 @@ static int add_group(struct tree *tree, const struct proc_table *table)
 
 		/* This process may have joined it. */
 		if (entry->group == tree->root && !entry->taken && !entry->dead && entry->pid != getpid())
-			r = take(tree, entry, false);
+			r = take(tree, entry, tree->spares_later && entry->start > tree->began_at + GRACE);
 	}
 	return r;
 }
@@ -170,9 +174,6 @@ static bool is_child(const struct proc_entry *child, const struct tree_member *p
 		return false;
 	return proc_entry_read(&now, parent->pid) == 0 && now.start == parent->start;
 }
-
-/* A fork that was under way when the parent got the signal is over by then, in ticks. */
-enum { GRACE = 5 };
 
 static bool is_later(const struct proc_entry *child, const struct tree_member *parent)
 {
@@ -198,6 +199,16 @@ static int add_children(struct tree *tree, const struct proc_table *table, struc
 	return 0;
 }
 
+/* Of all members from this one on. */
+static int add_descendants(struct tree *tree, const struct proc_table *table, size_t first, bool *ret_again)
+{
+	int r = 0;
+
+	for (size_t i = first; i < tree->count && r == 0; i++)
+		r = add_children(tree, table, tree->members[i], ret_again);
+	return r;
+}
+
 /* Finds all who are there now. 1: somebody could not be judged yet. */
 static int walk(struct tree *tree)
 {
@@ -210,9 +221,12 @@ static int walk(struct tree *tree)
 	keep_known(tree, &table);
 	r = add_root(tree, &table);
 	if (r == 0)
+		r = add_descendants(tree, &table, 0, &again);
+	size_t found = tree->count;
+	if (r == 0)
 		r = add_group(tree, &table);
-	for (size_t i = 0; i < tree->count && r == 0; i++)
-		r = add_children(tree, &table, tree->members[i], &again);
+	if (r == 0)
+		r = add_descendants(tree, &table, found, &again);
 	proc_table_release(&table);
 	return r < 0 ? r : again;
 }
@@ -342,14 +356,19 @@ static int result_of(const struct delivery *delivery)
 	return explain(-ESRCH, "nobody is left of the tree");
 }
 
-int tree_signal(struct tree *tree, int signal_number)
+/* The dead start nobody; who lives on may go on for ever. */
+static bool is_over(int signal_number, size_t tried, bool again, int64_t patience)
 {
-	struct delivery delivery = { 0 };
+	if (clock_remaining(patience) == 0)
+		return tried == 0 || signal_number != SIGKILL;
+	return tried == 0 && !again;
+}
 
-	if (signal_number == SIGKILL)
-		freeze(tree);
+static int deliver(struct tree *tree, int signal_number, struct delivery *ret_delivery)
+{
 	begin_delivery(tree);
 	tree->spares_later = signal_number != SIGKILL;
+	tree->began_at = ticks_now();
 	int64_t patience = clock_deadline(PATIENCE);
 	for (;;) {
 		int again = walk(tree);
@@ -357,12 +376,52 @@ int tree_signal(struct tree *tree, int signal_number)
 			send_to_group(tree, signal_number);
 		if (again < 0)
 			return again;
-		if (send_to_new(tree, signal_number, &delivery) > 0)
-			continue;
-		if (!again || clock_remaining(patience) == 0)
-			return result_of(&delivery);
-		nap();
+		size_t tried = send_to_new(tree, signal_number, ret_delivery);
+		if (is_over(signal_number, tried, again, patience))
+			return 0;
+		if (tried == 0)
+			nap();
 	}
+}
+
+/* Nobody stays stopped. Without a descriptor who it is cannot be made sure of, but SIGCONT does a stranger no harm. */
+static void end_half_way(struct tree *tree)
+{
+	send_to_group(tree, SIGKILL);
+	if (tree->pidfd >= 0)
+		sys_pidfd_send_signal(tree->pidfd, SIGKILL);
+	for (size_t i = 0; i < tree->count; i++) {
+		const struct tree_member *member = &tree->members[i];
+
+		if (is_self(tree, member))
+			continue;
+		int r = send(member, SIGKILL);
+		if (r == -EMFILE || r == -ENFILE || r == -ENOMEM)
+			kill(member->pid, SIGCONT);
+	}
+}
+
+/* Before anybody is stopped a walk has shown that it can be made. */
+static int kill_all(struct tree *tree, struct delivery *ret_delivery)
+{
+	int r = walk(tree);
+
+	if (r < 0)
+		return r;
+	freeze(tree);
+	r = deliver(tree, SIGKILL, ret_delivery);
+	if (r < 0)
+		end_half_way(tree);
+	return r;
+}
+
+int tree_signal(struct tree *tree, int signal_number)
+{
+	struct delivery delivery = { 0 };
+	int r = signal_number == SIGKILL ? kill_all(tree, &delivery)
+	                                 : deliver(tree, signal_number, &delivery);
+
+	return r < 0 ? r : result_of(&delivery);
 }
 
 bool tree_has_new(const struct tree *tree)
@@ -377,7 +436,11 @@ static bool lives(const struct tree_member *member)
 {
 	struct proc_entry now;
 
-	return proc_entry_read(&now, member->pid) == 0 && now.start == member->start && !now.dead;
+	int r = proc_entry_read(&now, member->pid);
+	/* Of whom it cannot be known now it is not forgotten that he was there. */
+	if (r < 0)
+		return r != -ESRCH;
+	return now.start == member->start && !now.dead;
 }
 
 int tree_look(struct tree *tree)

@@ -30,6 +30,7 @@ struct tree {
 	/* Of a child of this process that is none of the tree: 0: it is; 1: leave it out; -EAGAIN: not known yet. May be
 	 * NULL. */
 	int (*leave_out)(pid_t child);
+	uint64_t began_at; /* the signal under way, as `start` */
 	bool spares_later; /* the signal under way is not for those whose parents had got it before they were born */
 
 	struct tree_member *members; /* parents before their children; those found in earlier walks first */

@@ -35,9 +35,10 @@ int pidring_process_signal_tree(struct pidring_process *process, int signal_numb
 		return r;
 	process_enter(process);
 	r = stop_check_started(process, "signalled with its tree");
-	enum pidring_tree_means means = r == 0 ? stop_tree_means(process, signal_number) : PIDRING_TREE_WALK;
 	if (r == 0)
 		r = stop_tree_signal(process, signal_number);
+	/* Only by now it may be known what its control group is good for. */
+	enum pidring_tree_means means = r >= 0 ? stop_tree_means(process, signal_number) : PIDRING_TREE_WALK;
 	family_leave();
 	if (r >= 0 && ret_means)
 		*ret_means = means;
@@ -52,11 +53,11 @@ int pidring_process_kill_tree(struct pidring_process *process, enum pidring_tree
 		return stop_explain_parent();
 	process_enter(process);
 	int r = stop_check_timed(process, "killed with its tree");
-	enum pidring_tree_means means = r == 0 ? stop_tree_means(process, SIGKILL) : PIDRING_TREE_WALK;
 	if (r == 0) {
 		stop_by_kill(process);
 		r = stop_tree_begin(process);
 	}
+	enum pidring_tree_means means = r == 0 ? stop_tree_means(process, SIGKILL) : PIDRING_TREE_WALK;
 	family_leave();
 	if (r >= 0 && ret_means)
 		*ret_means = means;
@@ -94,17 +95,11 @@ static bool has_servants(void)
 /* One call of the kernel's, which nobody escapes and which needs no /proc; but it does not say how many it reached. */
 static int signal_everybody(int signal_number)
 {
-	struct tree tree = { .root = getpid(), .pidfd = -1 };
-	int found = tree_look(&tree);
+	int r = kill(-1, signal_number) < 0 ? -errno : 1;
 
-	tree_release(&tree);
-	int r = kill(-1, signal_number) < 0 ? -errno : 0;
 	if (r == -ESRCH)
 		return 0;
-	if (r < 0)
-		return explain(r, "signal %d to all processes: %s", signal_number, strerror(-r));
-	/* Without this process itself. */
-	return found < 0 ? 1 : found - 1;
+	return r < 0 ? explain(r, "signal %d to all processes: %s", signal_number, strerror(-r)) : r;
 }
 
 static int signal_descendants(int signal_number)

@@ -279,7 +279,9 @@ enum pidring_event_type {
 	PIDRING_ORPHAN_ENDED = 13,
 	/* Everything in a control group that had somebody in it has ended (or left it): `cgroup`; `process` is NULL,
 	 * `user_data` the group's. Once each time; of times that follow quickly perhaps once for several. The kernel may take some
-	 * milliseconds to say so. */
+	 * milliseconds to say so. Who came and went unseen by the library's own calls is known from the kernel's word alone, that
+	 * something has changed: it says so, too, when somebody else freezes an empty group, or one above it, and thaws it at once; and
+	 * what comes within some 40 milliseconds of a change that is known is not taken for another one. */
 	PIDRING_CGROUP_EMPTY = 14,
 };
 
@@ -1453,7 +1455,7 @@ struct pidring_cgroup_options {
  * In the copy of a fork all but pidring_cgroup_path and pidring_cgroup_free (which leaves the group alone there) fail with -ECHILD.
  *
  *   -EINVAL      ret_cgroup or engine is NULL; options->size; a name with a slash or that begins with a dot, a parent
- *                without a slash at its beginning or with ".." in it; a file's name, or there is no such file
+ *                without a slash at its beginning or with an empty name, "." or ".." in it; a file's name, or there is no such file
  *   -ENOSYS      no hierarchy of version 2 is mounted
  *   -EOPNOTSUPP  a file belongs to a controller that is not enabled there, or the kernel is too old for it
  *   -EEXIST      the name is taken
@@ -1471,7 +1473,7 @@ PIDRING_PUBLIC int pidring_cgroup_write(struct pidring_cgroup *cgroup, const cha
  * -EINVAL as pidring_cgroup_new. */
 PIDRING_PUBLIC ssize_t pidring_cgroup_read(struct pidring_cgroup *cgroup, const char *name, char *buffer,
                                            size_t size);
-/* 1: somebody is in it or below it; 0: nobody (a zombie does not count). */
+/* 1: somebody is in it or below it; 0: nobody (a zombie does not count), or somebody else has removed it. */
 PIDRING_PUBLIC int pidring_cgroup_is_populated(struct pidring_cgroup *cgroup);
 /* Stores up to `capacity` pids of those in it (not below) and returns how many there are. */
 PIDRING_PUBLIC int pidring_cgroup_processes(struct pidring_cgroup *cgroup, pid_t *ret_pids, size_t capacity);
@@ -1481,8 +1483,10 @@ PIDRING_PUBLIC int pidring_cgroup_processes(struct pidring_cgroup *cgroup, pid_t
  * kill whatever is created in it, so that is refused everywhere (-ESTALE from pidring_process_start).
  */
 PIDRING_PUBLIC int pidring_cgroup_kill(struct pidring_cgroup *cgroup);
-/* Sends a signal to each process in it or below it, until a pass finds nobody new. Returns how many got it. -EINVAL: no such
- * signal. -EPERM: not allowed to signal any of them. */
+/* Sends a signal to each process in it or below it, and to those who come meanwhile, until a pass finds nobody new, or after
+ * some passes where there is always somebody new (only pidring_cgroup_kill is sure to reach all of those). Returns how many
+ * got it. -EINVAL: no such signal. -EPERM: not allowed to signal any of them. -EOPNOTSUPP: the group is threaded.
+ * -EMFILE, -ENFILE, -ENOMEM: not all of them may have got it. */
 PIDRING_PUBLIC int pidring_cgroup_signal(struct pidring_cgroup *cgroup, int signal_number);
 /* Stops all in it from running, or lets them go on; returns when the kernel has been told. -EOPNOTSUPP: before Linux 5.2. */
 PIDRING_PUBLIC int pidring_cgroup_freeze(struct pidring_cgroup *cgroup, bool freeze);
@@ -1501,7 +1505,8 @@ PIDRING_PUBLIC int pidring_cgroup_free(struct pidring_cgroup *cgroup);
  *
  * The tree of a process is itself and everything that came of it. Three means find it: its control group, if it was
  * started in one (all that is in the group); its PID namespace, if it has made one; else a walk along the parents of all
- * processes, together with its process group if it leads one, until a pass finds nobody new. The first two are airtight: nobody can leave.
+ * processes, together with its process group if it leads one, until a pass finds nobody new. The first two are airtight: nobody can leave (but a group, who may write to that of
+ * others; the process itself is reached wherever it is). Of a threaded group nobody is told: there it is a walk.
  * A walk misses who has lost its parents before (unless it is in the group, or an earlier call has found it) and a daemon
  * that left both. With `subreaper` whoever it missed becomes this process's child and ends in PIDRING_ORPHAN_ENDED.
  *
@@ -1533,14 +1538,15 @@ PIDRING_PUBLIC int pidring_process_signal_tree(struct pidring_process *process, 
                                                enum pidring_tree_means *ret_means);
 /* Ends the whole tree by SIGKILL at once (0 of PIDRING_TREE_WALK does not mean that nobody has escaped: a subreaper reaches those
  * with pidring_signal_descendants); PIDRING_TREE_STOPPED tells when nobody is left (but not after the process's last
- * event). A stop that is under way is replaced. Errors as pidring_process_signal_tree, but 0 if nobody is left;
+ * event). A stop that is under way is replaced, also if the call fails (then its end is told, if the process has ended). Who was
+ * stopped for it is killed also if the walk ends half-way. Errors as pidring_process_signal_tree, but 0 if nobody is left;
  * -ESHUTDOWN: its engine was closed. */
 PIDRING_PUBLIC int pidring_process_kill_tree(struct pidring_process *process,
                                              enum pidring_tree_means *ret_means);
 
 /* Sends a signal to every descendant of this process (forkservers and parked children excepted), until a pass finds nobody
  * new. Returns how many got it; 0: there is none. As PID 1 of a namespace, without forkservers: to everybody else in it, by one
- * call of the kernel's, without /proc (then 1 stands for any number). -EINVAL: no such signal. -EPERM: none of them may be
+ * call of the kernel's, without /proc (1 stands for any number then). -EINVAL: no such signal. -EPERM: none of them may be
  * signalled. -EIO, -ENOENT, -EMFILE, -ENFILE, -ENOMEM: as pidring_process_signal_tree. */
 PIDRING_PUBLIC int pidring_signal_descendants(int signal_number);
 /* 1: this process has children that have not been reaped, whoever started them (forkservers and parked children

@@ -28,7 +28,11 @@ struct newborn {
 	pid_t pid;
 	int pidfd;
 	enum pidring_birth birth;
+	/* Who was created on the way, and has been reaped (also if the birth has failed); 0: nobody; SEVERAL. */
+	pid_t gone;
 };
+
+enum { NEWBORN_SEVERAL = -1 };
 
 /*
  * A slot: the memory that a program's child lives in until its exec. The word is 1 from before the clone
@@ -94,7 +98,8 @@ struct birth_function;
 
 /* libc's fork(), for both kinds of target: the child is held until the parent has opened its pidfd, then
  * calls child(argument), which never returns. To be called with the fork lock held, in whose shelter the
- * caller makes descriptors that no sibling may inherit; the child finds the lock free. */
+ * caller makes descriptors that no sibling may inherit; the child finds the lock free. If it fails *ret_pid is that of a
+ * child that has been reaped, or stays. */
 void birth_fork_lock(void);
 void birth_fork_unlock(void);
 int birth_fork(void (*child)(void *argument), void *argument, int parent_pidfd, pid_t *ret_pid,

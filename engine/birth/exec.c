@@ -49,7 +49,7 @@ static int clone_vm(struct birth_slot *slot, struct newborn *ret_newborn)
 		atomic_store_explicit(slot->word, 0, memory_order_release);
 		return (int)pid;
 	}
-	*ret_newborn = (struct newborn){ (pid_t)pid, pidfd, PIDRING_BIRTH_CLONE_VM };
+	*ret_newborn = (struct newborn){ (pid_t)pid, pidfd, PIDRING_BIRTH_CLONE_VM, 0 };
 	return 0;
 }
 
@@ -60,18 +60,20 @@ static int clone_vfork(struct birth_slot *slot, struct newborn *ret_newborn)
 
 	if (pid < 0)
 		return (int)pid;
-	*ret_newborn = (struct newborn){ (pid_t)pid, pidfd, PIDRING_BIRTH_CLONE_VFORK };
+	*ret_newborn = (struct newborn){ (pid_t)pid, pidfd, PIDRING_BIRTH_CLONE_VFORK, 0 };
 	return 0;
 }
 
 static int fork_exec(const struct birth_paths *paths, struct birth_slot *slot, struct newborn *ret_newborn)
 {
-	pid_t pid = -1;
+	pid_t pid = 0;
 	int pidfd = -1;
 	int r = birth_fork(child_run_program, slot->plan, paths->self_pidfd, &pid, &pidfd);
 
 	if (r == 0)
-		*ret_newborn = (struct newborn){ pid, pidfd, PIDRING_BIRTH_FORK_EXEC };
+		*ret_newborn = (struct newborn){ pid, pidfd, PIDRING_BIRTH_FORK_EXEC, 0 };
+	else
+		ret_newborn->gone = pid;
 	return r;
 }
 
@@ -85,7 +87,7 @@ static int clone_copy(const struct birth_paths *paths, struct birth_slot *slot, 
 	if (pid == 0)
 		child_run_program(slot->plan);
 	if (pid > 0)
-		*ret_newborn = (struct newborn){ (pid_t)pid, pidfd, PIDRING_BIRTH_FORK_EXEC };
+		*ret_newborn = (struct newborn){ (pid_t)pid, pidfd, PIDRING_BIRTH_FORK_EXEC, 0 };
 	return pid < 0 ? (int)pid : 0;
 }
 

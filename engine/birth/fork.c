@@ -47,7 +47,7 @@ static int clone_function(const struct birth_paths *paths, const struct birth_fu
 		function->child(function->argument);
 		_exit(126);
 	}
-	*ret_newborn = (struct newborn){ (pid_t)pid, pidfd, PIDRING_BIRTH_CLONE };
+	*ret_newborn = (struct newborn){ (pid_t)pid, pidfd, PIDRING_BIRTH_CLONE, 0 };
 	return 0;
 }
 
@@ -55,12 +55,14 @@ static int clone_function(const struct birth_paths *paths, const struct birth_fu
 static int fork_function(const struct birth_paths *paths, const struct birth_function *function,
                          struct newborn *ret_newborn)
 {
-	pid_t pid = -1;
+	pid_t pid = 0;
 	int pidfd = -1;
 	int r = birth_fork(function->child, function->argument, paths->self_pidfd, &pid, &pidfd);
 
 	if (r == 0)
-		*ret_newborn = (struct newborn){ pid, pidfd, PIDRING_BIRTH_FORK };
+		*ret_newborn = (struct newborn){ pid, pidfd, PIDRING_BIRTH_FORK, 0 };
+	else
+		ret_newborn->gone = pid;
 	return r;
 }
 

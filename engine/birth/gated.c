@@ -81,6 +81,7 @@ int birth_fork(void (*child)(void *argument), void *argument, int parent_pidfd, 
 		return r;
 	}
 
+	*ret_pid = pid;
 	int pidfd = sys_pidfd_open(pid);
 	if (pidfd < 0) {
 		birth_abandon(pid);
@@ -91,7 +92,6 @@ int birth_fork(void (*child)(void *argument), void *argument, int parent_pidfd, 
 	if (write(gate, &open_gate, sizeof open_gate) < 0)
 		abort();
 	close(gate);
-	*ret_pid = pid;
 	*ret_pidfd = pidfd;
 	return 0;
 }

@@ -421,7 +421,7 @@ int forkserver_take_newborn(struct forkserver *forkserver, struct nursery_box *b
 	if (r < 0)
 		return r;
 	*ret_newborn = (struct newborn){ entry->pid, entry->pidfd,
-		                         was_parked ? PIDRING_BIRTH_PARKED : PIDRING_BIRTH_FORKSERVER };
+		                         was_parked ? PIDRING_BIRTH_PARKED : PIDRING_BIRTH_FORKSERVER, 0 };
 	entry->pidfd = -1;
 	return 0;
 }

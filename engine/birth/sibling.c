@@ -73,21 +73,23 @@ static int take_sibling(const struct family_of_two *two, struct newborn *ret_new
 	int pidfd = sys_pidfd_open(pid);
 	if (pidfd < 0) {
 		birth_abandon(pid);
+		ret_newborn->gone = NEWBORN_SEVERAL;
 		return pidfd;
 	}
 	if (write(two->gate[1], "", 1) < 0)
 		abort();
-	*ret_newborn = (struct newborn){ pid, pidfd, PIDRING_BIRTH_FORK };
+	*ret_newborn = (struct newborn){ pid, pidfd, PIDRING_BIRTH_FORK, ret_newborn->gone };
 	return 0;
 }
 
 static int fork_and_take(struct family_of_two *two, struct newborn *ret_newborn)
 {
-	pid_t go_between = -1;
+	pid_t go_between = 0;
 	int pidfd = -1;
 	int r = birth_fork(clone_sibling, two, two->paths->self_pidfd, &go_between, &pidfd);
 
 	sys_close(&two->answer[1]);
+	ret_newborn->gone = go_between;
 	if (r < 0)
 		return r;
 	r = take_sibling(two, ret_newborn);

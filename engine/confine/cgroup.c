@@ -50,8 +50,7 @@ static char *append(const char *path, const char *name)
 static int open_all(struct pidring_cgroup *cgroup, const struct hierarchy_place *place, const char *name)
 {
 	cgroup->path = append(place->below, name);
-	cgroup->full_path = append(place->full, name);
-	if (!cgroup->path || !cgroup->full_path)
+	if (!cgroup->path)
 		return -ENOMEM;
 	int directory = openat(place->directory, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	cgroup->directory = sys_above_streams(directory < 0 ? -errno : directory);
@@ -66,7 +65,6 @@ static void release(struct pidring_cgroup *cgroup)
 {
 	cgroup_close(cgroup);
 	free(cgroup->path);
-	free(cgroup->full_path);
 	free(cgroup);
 }
 
@@ -156,9 +154,11 @@ static int remove_below(int directory)
 		if (!is_group(entry))
 			continue;
 		int child = openat(directory, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (child < 0)
+		if (child < 0 && errno == ENOENT)
 			continue;
-		r = remove_below(child);
+		r = child < 0 ? -errno : remove_below(child);
+		if (child < 0)
+			break;
 		close(child);
 		if (r == 0)
 			r = remove_directory(directory, entry->d_name);
@@ -183,8 +183,8 @@ int cgroup_remove(struct pidring_cgroup *cgroup)
 	struct cgroup_state state;
 	int r = cgroup_read_state(cgroup->events, &state);
 
-	/* Somebody has removed it, and its parent, too. */
-	if (r == -ENODEV)
+	/* Somebody has removed it, and perhaps its parent, too. */
+	if (cgroup_is_gone(r))
 		return 0;
 	if (r == 0 && state.populated)
 		return -EBUSY;

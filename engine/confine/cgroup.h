@@ -3,7 +3,7 @@
  * A control group: its files, and who is in it. Plain files and descriptors, which may be used under the family's lock: nothing
  * in here waits, but for what a file's writing itself takes.
  *
- * Everything but cgroup_read and cgroup_write, which need only the directory to stay open, is guarded by that lock.
+ * Everything but cgroup_read, cgroup_write and cgroup_signal, which need only the directory to stay open, is guarded by that lock.
  */
 #ifndef PIDRING_CONFINE_CGROUP_H
 #define PIDRING_CONFINE_CGROUP_H
@@ -13,12 +13,13 @@
 #include <sys/queue.h>
 
 struct pidring_cgroup {
-	unsigned references;    /* the handle, and processes that are or will be in it */
-	uint64_t generation;    /* of the process that made it (family.h) */
-	int directory;          /* -1: it is gone, or another process's */
-	int events;             /* its cgroup.events, which is polled; -1 */
-	char *path, *full_path; /* hierarchy.h */
+	unsigned references; /* the handle, and processes that are or will be in it */
+	uint64_t generation; /* of the process that made it (family.h) */
+	int directory;       /* -1: it is gone, or another process's */
+	int events;          /* its cgroup.events, which is polled; -1 */
+	char *path;          /* below the mount */
 	bool killed;
+	bool threaded; /* it has turned out to be: its processes are those of a group above it */
 
 	/* What its engine knows of it: cgroup_events.c. */
 	struct pidring *engine; /* NULL: closed */
@@ -62,13 +63,29 @@ struct cgroup_state {
 
 /* cgroup.events, by a descriptor that is open already: one that is polled is not ready any more then. */
 int cgroup_read_state(int events, struct cgroup_state *ret_state);
-/* 1, 0, or a negated errno. */
+/* Of a failure at one of its files that every group has: somebody has removed it, which can only be done to an empty one. */
+bool cgroup_is_gone(int result);
+/* Whether that has been asked for. */
+bool cgroup_is_frozen(const struct pidring_cgroup *cgroup);
+/* 1, 0 (also if it is gone), or a negated errno. */
 int cgroup_is_populated(const struct pidring_cgroup *cgroup);
 /* Up to `capacity` pids of those in it; returns how many there are. */
 int cgroup_processes(const struct pidring_cgroup *cgroup, pid_t *ret_pids, size_t capacity);
 int cgroup_freeze(const struct pidring_cgroup *cgroup, bool freeze);
+/* -EOPNOTSUPP: it is threaded. */
 int cgroup_kill(struct pidring_cgroup *cgroup);
-/* Returns how many got it. */
-int cgroup_signal(const struct pidring_cgroup *cgroup, int signal_number);
+
+struct cgroup_reached {
+	pid_t wanted; /* 0: nobody */
+	bool has_wanted;
+	int count;
+};
+
+/* Who is in it, and below it. */
+int cgroup_count(const struct pidring_cgroup *cgroup, struct cgroup_reached *reached);
+/* Sends a signal to each of them, and to those who come meanwhile, until a pass finds nobody new, but for so many passes
+ * at most. Needs only the directory, and no lock. */
+int cgroup_signal(int directory, int signal_number, unsigned passes, struct cgroup_reached *reached);
+int cgroup_explain_signal(const struct pidring_cgroup *cgroup, int error);
 
 #endif

@@ -175,6 +175,11 @@ int cgroup_read_state(int events, struct cgroup_state *ret_state)
 	return 0;
 }
 
+bool cgroup_is_gone(int result)
+{
+	return result == -ENODEV || result == -ENOENT;
+}
+
 int cgroup_is_populated(const struct pidring_cgroup *cgroup)
 {
 	struct cgroup_state state = { 0 };
@@ -183,5 +188,19 @@ int cgroup_is_populated(const struct pidring_cgroup *cgroup)
 
 	if (descriptor >= 0)
 		close(descriptor);
+	if (cgroup_is_gone(r))
+		return 0;
 	return r < 0 ? explain_file(cgroup, "read", "cgroup.events", r) : state.populated;
+}
+
+bool cgroup_is_frozen(const struct pidring_cgroup *cgroup)
+{
+	char text[2] = { 0 };
+	int descriptor = open_file(cgroup, "cgroup.freeze", O_RDONLY);
+
+	if (descriptor < 0)
+		return false;
+	read_file(descriptor, text, sizeof text);
+	close(descriptor);
+	return text[0] == '1';
 }

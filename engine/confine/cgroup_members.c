@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,34 +40,51 @@ static int visit_members(int directory, member_visitor visit, void *argument)
 	while (r == 0 && fields_next_pid(stream, &pid))
 		if (pid > 0)
 			r = visit(argument, pid);
+	/* -EOPNOTSUPP: the group is threaded, and its processes are those of a group above. */
 	if (r == 0 && ferror(stream))
-		r = -EIO;
+		r = -errno;
 	fclose(stream);
 	return r;
 }
 
-/* And in all below it. What has been removed meanwhile had nobody in it. */
-static int visit_all(int directory, member_visitor visit, void *argument)
+typedef int (*group_visitor)(void *argument, int directory);
+
+static int visit_group(int directory, group_visitor visit, void *argument);
+
+static int visit_child(int directory, const char *name, group_visitor visit, void *argument)
 {
-	int r = visit_members(directory, visit, argument);
+	int child = openat(directory, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = child < 0 ? -errno : visit_group(child, visit, argument);
+
+	sys_close(&child);
+	return cgroup_is_gone(r) ? 0 : r;
+}
+
+static int visit_below(int directory, group_visitor visit, void *argument)
+{
 	int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *stream = copy < 0 ? NULL : fdopendir(copy);
+	int r = stream ? 0 : -errno;
 
 	if (!stream) {
 		sys_close(&copy);
 		return r;
 	}
-	for (struct dirent *entry; (r == 0 || r == -ENODEV) && (entry = readdir(stream));) {
-		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
-			continue;
-		int child = openat(directory, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (child < 0)
-			continue;
-		r = visit_all(child, visit, argument);
-		close(child);
-	}
+	for (struct dirent *entry; r == 0 && (entry = readdir(stream));)
+		if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+			r = visit_child(directory, entry->d_name, visit, argument);
 	closedir(stream);
-	return r == -ENODEV || r == -ENOENT ? 0 : r;
+	return r;
+}
+
+/* And all below it. What has been removed meanwhile had nobody in it. */
+static int visit_group(int directory, group_visitor visit, void *argument)
+{
+	int r = visit(argument, directory);
+
+	if (r == 0 || cgroup_is_gone(r))
+		r = visit_below(directory, visit, argument);
+	return cgroup_is_gone(r) ? 0 : r;
 }
 
 struct listing {
@@ -96,6 +114,43 @@ int cgroup_processes(const struct pidring_cgroup *cgroup, pid_t *ret_pids, size_
 }
 
 /* --- signals --- */
+
+int cgroup_explain_signal(const struct pidring_cgroup *cgroup, int error)
+{
+	return explain(error, "cannot signal who is in the control group '%s': %s", cgroup->path,
+	               strerror(-error));
+}
+
+struct pid_list {
+	pid_t *pids;
+	size_t count, room;
+};
+
+static int append(void *argument, pid_t pid)
+{
+	enum { FIRST_ROOM = 64 };
+	struct pid_list *list = argument;
+
+	if (list->count == list->room) {
+		size_t room = list->room > 0 ? 2 * list->room : FIRST_ROOM;
+		pid_t *pids = reallocarray(list->pids, room, sizeof *pids);
+		if (!pids)
+			return -ENOMEM;
+		list->pids = pids;
+		list->room = room;
+	}
+	list->pids[list->count++] = pid;
+	return 0;
+}
+
+static int count_member(void *argument, pid_t pid)
+{
+	struct cgroup_reached *reached = argument;
+
+	reached->count++;
+	reached->has_wanted |= pid == reached->wanted;
+	return 0;
+}
 
 /* One bit for each number that has had its signal. */
 struct pid_set {
@@ -129,63 +184,47 @@ static int add(struct pid_set *set, pid_t pid)
 }
 
 struct signalling {
-	const char *full_path;
 	int signal_number;
+	pid_t wanted;
+	bool has_wanted;
 	struct pid_set done;
 	bool somebody_new;
 	int sent, error;
 };
 
-static bool is_below(const char *path, const char *root)
-{
-	size_t length = strlen(root);
+/* With a pidfd of whoever had the number then. */
+struct candidate {
+	pid_t pid;
+	int pidfd;
+	bool is_member;
+};
 
-	return strncmp(path, root, length) == 0 && (path[length] == '/' || path[length] == 0);
+/* So many are looked at together. */
+enum { BATCH = 64 };
+
+struct batch {
+	struct candidate candidates[BATCH];
+	size_t count;
+};
+
+static int recognize(void *argument, pid_t pid)
+{
+	struct batch *batch = argument;
+
+	for (size_t i = 0; i < batch->count; i++)
+		batch->candidates[i].is_member |= batch->candidates[i].pid == pid;
+	return 0;
 }
 
-/* As /proc says, after its pidfd was opened: so that is of this one, or of one that is gone. */
-static bool is_member(pid_t pid, const char *full_path)
+static int signal_candidate(struct signalling *signalling, const struct candidate *candidate)
 {
-	char path[64], *line = NULL;
-	size_t size = 0;
-	bool found = false;
+	int r = add(&signalling->done, candidate->pid);
 
-	snprintf(path, sizeof path, "/proc/%d/cgroup", (int)pid);
-	FILE *stream = fopen(path, "re");
-	if (!stream)
-		return false;
-	while (!found && getline(&line, &size, stream) > 0) {
-		line[strcspn(line, "\n")] = 0;
-		found = strncmp(line, "0::", strlen("0::")) == 0 && is_below(line + strlen("0::"), full_path);
-	}
-	free(line);
-	fclose(stream);
-	return found;
-}
-
-/* Its number may become a stranger's between the list and the signal. */
-static int send_to(pid_t pid, int signal_number, const char *full_path)
-{
-	int pidfd = sys_pidfd_open(pid);
-
-	if (pidfd < 0)
-		return pidfd;
-	int r = is_member(pid, full_path) ? sys_pidfd_send_signal(pidfd, signal_number) : -ESRCH;
-	close(pidfd);
-	return r;
-}
-
-static int signal_member(void *argument, pid_t pid)
-{
-	struct signalling *signalling = argument;
-
-	if (has(&signalling->done, pid))
-		return 0;
-	int r = add(&signalling->done, pid);
 	if (r < 0)
 		return r;
 	signalling->somebody_new = true;
-	r = send_to(pid, signalling->signal_number, signalling->full_path);
+	signalling->has_wanted |= candidate->pid == signalling->wanted;
+	r = sys_pidfd_send_signal(candidate->pidfd, signalling->signal_number);
 	if (r >= 0)
 		signalling->sent++;
 	else if (r != -ESRCH)
@@ -193,47 +232,108 @@ static int signal_member(void *argument, pid_t pid)
 	return 0;
 }
 
-static int run_passes(int directory, struct signalling *signalling)
+/* A number may become a stranger's between the list and the pidfd. Who is in the list after that is the one whose pidfd it
+ * is, or a later one; then the pidfd's has ended. */
+static int signal_batch(struct signalling *signalling, int directory, struct batch *batch)
 {
-	int r = 0;
+	int r = batch->count > 0 ? visit_members(directory, recognize, batch) : 0;
 
-	do {
-		signalling->somebody_new = false;
-		r = visit_all(directory, signal_member, signalling);
-	} while (r == 0 && signalling->somebody_new);
+	for (size_t i = 0; i < batch->count; i++) {
+		if (r == 0 && batch->candidates[i].is_member)
+			r = signal_candidate(signalling, &batch->candidates[i]);
+		close(batch->candidates[i].pidfd);
+	}
+	batch->count = 0;
 	return r;
 }
 
-int cgroup_signal(const struct pidring_cgroup *cgroup, int signal_number)
+static int open_candidate(struct signalling *signalling, int directory, struct batch *batch, pid_t pid)
 {
-	struct signalling signalling = { .full_path = cgroup->full_path, .signal_number = signal_number };
-	int r = run_passes(cgroup->directory, &signalling);
+	int pidfd = sys_pidfd_open(pid);
 
+	if ((pidfd == -EMFILE || pidfd == -ENFILE) && batch->count > 0) {
+		int r = signal_batch(signalling, directory, batch);
+		if (r < 0)
+			return r;
+		pidfd = sys_pidfd_open(pid);
+	}
+	if (pidfd == -ESRCH)
+		return 0;
+	if (pidfd < 0)
+		return pidfd;
+	batch->candidates[batch->count++] = (struct candidate){ .pid = pid, .pidfd = pidfd };
+	return 0;
+}
+
+static int signal_listed(struct signalling *signalling, int directory, const struct pid_list *list)
+{
+	struct batch batch = { .count = 0 };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < list->count; i++) {
+		if (has(&signalling->done, list->pids[i]))
+			continue;
+		r = open_candidate(signalling, directory, &batch, list->pids[i]);
+		if (r == 0 && batch.count == BATCH)
+			r = signal_batch(signalling, directory, &batch);
+	}
+	int last = signal_batch(signalling, directory, &batch);
+	return r < 0 ? r : last;
+}
+
+/* Of those who are in it now. */
+static int signal_group(void *argument, int directory)
+{
+	struct pid_list list = { 0 };
+	int r = visit_members(directory, append, &list);
+
+	if (r == 0)
+		r = signal_listed(argument, directory, &list);
+	free(list.pids);
+	return r;
+}
+
+int cgroup_signal(int directory, int signal_number, unsigned passes, struct cgroup_reached *reached)
+{
+	struct signalling signalling = { .signal_number = signal_number, .wanted = reached->wanted };
+	int r = 0;
+
+	do {
+		signalling.somebody_new = false;
+		r = visit_group(directory, signal_group, &signalling);
+	} while (r == 0 && signalling.somebody_new && --passes > 0);
 	free(signalling.done.bits);
-	if (r == 0 && signalling.sent == 0)
-		r = signalling.error;
-	if (r < 0)
-		return explain(r, "cannot signal who is in the control group '%s': %s", cgroup->path,
-		               strerror(-r));
-	return signalling.sent;
+	reached->has_wanted = signalling.has_wanted;
+	reached->count = signalling.sent;
+	return r == 0 && signalling.sent == 0 ? signalling.error : r;
 }
 
 /* --- all together --- */
+
+static int count_group(void *argument, int directory)
+{
+	return visit_members(directory, count_member, argument);
+}
+
+int cgroup_count(const struct pidring_cgroup *cgroup, struct cgroup_reached *reached)
+{
+	return visit_group(cgroup->directory, count_group, reached);
+}
 
 int cgroup_freeze(const struct pidring_cgroup *cgroup, bool freeze)
 {
 	return cgroup_write(cgroup, "cgroup.freeze", freeze ? "1" : "0");
 }
 
-/* Before Linux 5.14. Whoever is frozen does not fork, and SIGKILL ends him all the same. */
+/* Before Linux 5.14. Whoever is frozen does not fork, so there is an end to it, and SIGKILL ends him all the same. */
 static int kill_one_by_one(const struct pidring_cgroup *cgroup)
 {
 	bool frozen = cgroup_freeze(cgroup, true) == 0;
-	int r = cgroup_signal(cgroup, SIGKILL);
+	int r = cgroup_signal(cgroup->directory, SIGKILL, UINT_MAX, &(struct cgroup_reached){ 0 });
 
 	if (frozen)
 		cgroup_freeze(cgroup, false);
-	return r < 0 ? r : 0;
+	return r < 0 ? cgroup_explain_signal(cgroup, r) : 0;
 }
 
 int cgroup_kill(struct pidring_cgroup *cgroup)
@@ -242,7 +342,6 @@ int cgroup_kill(struct pidring_cgroup *cgroup)
 
 	if (r == -EOPNOTSUPP)
 		r = kill_one_by_one(cgroup);
-	/* Also if it has failed: who knows how far it came. */
-	cgroup->killed = true;
+	cgroup->killed |= r == 0;
 	return r;
 }

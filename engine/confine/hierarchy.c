@@ -105,17 +105,6 @@ static const char *strip(const char *path, const char *root)
 	return path[length] ? path + length : "/";
 }
 
-static char *join(const char *root, const char *below)
-{
-	char *full = NULL;
-
-	if (strcmp(root, "/") == 0)
-		return strdup(below);
-	if (asprintf(&full, "%s%s", root, strcmp(below, "/") == 0 ? "" : below) < 0)
-		return NULL;
-	return full;
-}
-
 static char *without_slashes(const char *path)
 {
 	size_t length = strlen(path);
@@ -155,15 +144,13 @@ static int open_below(const struct mount *mount, const char *below, struct hiera
 		return directory;
 	place.below = without_slashes(below);
 	if (place.below)
-		place.full = join(mount->root, place.below);
-	if (place.full)
 		place.directory = open_directory(directory, place.below[1] ? place.below + 1 : ".");
 	close(directory);
 	if (place.directory >= 0) {
 		*ret_place = place;
 		return 0;
 	}
-	int r = place.full ? place.directory : -ENOMEM;
+	int r = place.below ? place.directory : -ENOMEM;
 	hierarchy_close(&place);
 	return r;
 }
@@ -221,6 +208,5 @@ void hierarchy_close(struct hierarchy_place *place)
 	if (place->directory >= 0)
 		close(place->directory);
 	free(place->below);
-	free(place->full);
 	*place = (struct hierarchy_place){ .directory = -1 };
 }

@@ -7,7 +7,6 @@
 struct hierarchy_place {
 	int directory; /* O_PATH */
 	char *below;   /* its path below the mount: "/", or without a slash at its end */
-	char *full;    /* the same as /proc/PID/cgroup has it: with the mount's own root before it */
 };
 
 /* Opens the group at `parent`, a path below the mount, or if that is NULL the one that this process is in. Explains what is

@@ -256,7 +256,8 @@ SCENARIO(cgroups, refusals)
 	struct pidring_cgroup_options options = { .size = sizeof(options) };
 	const struct pidring_cgroup_file bad_name = { "a/b", "1" }, no_value = { "cgroup.freeze", NULL };
 	const char *const names[] = { "", ".", "..", ".hidden", "a/b" };
-	const char *const parents[] = { "", "relative", "/..", "/a/../b" };
+	const char *const parents[] = { "",      "relative", "/..",  "/a/../b", "//",
+		                        "//tmp", "/a//b",    "/./a", "/a/.",    "/a//" };
 
 	check_int(pidring_cgroup_new(NULL, engine, NULL), -EINVAL);
 	check_int(pidring_cgroup_new(&group, NULL, NULL), -EINVAL);
@@ -326,6 +327,51 @@ SCENARIO(cgroups, empty_is_told_each_time)
 	close_engine(engine);
 }
 
+/* Not before the child's end, however it came into the group, and not twice. */
+static void check_told_once(struct pidring_options options)
+{
+	struct pidring *engine = open_engine();
+	struct pidring_cgroup *group = options.cgroup = open_group(engine);
+	struct pidring_process *process = start_process(engine, options);
+
+	check_int(pidring_cgroup_is_populated(group), 1);
+	check_int(pidring_wait(engine, &(struct pidring_event){ 0 }, 1, 100 * MILLISECONDS), 0);
+	kill_and_free(process);
+	expect_empty(engine, group);
+	check_int(pidring_wait(engine, &(struct pidring_event){ 0 }, 1, 100 * MILLISECONDS), 0);
+	close_group(group);
+	close_engine(engine);
+}
+
+SCENARIO(cgroups, a_program_is_waited_for)
+{
+	check_told_once((struct pidring_options){ .argv = (const char *[]){ "sleep", "1000", NULL } });
+}
+
+SCENARIO(cgroups, a_function_is_waited_for)
+{
+	check_told_once((struct pidring_options){ .target = sleep_forever });
+	check_told_once((struct pidring_options){ .target = sleep_forever, .libc_fork = true });
+}
+
+/* A start that fails, of who had entered already: it is told, or not, but nobody is waited for for ever. */
+SCENARIO(cgroups, who_could_not_start_is_not_waited_for)
+{
+	struct pidring *engine = open_engine();
+	struct pidring_cgroup *group = open_group(engine);
+	struct pidring_process *process =
+		new_process(engine, (struct pidring_options){ .argv = (const char *[]){ "/dev/null", NULL },
+	                                                      .cgroup = group });
+
+	check_int(pidring_process_start(process), -EACCES);
+	pidring_process_free(process);
+	process = start_process(engine, (struct pidring_options){ .target = sleep_forever, .cgroup = group });
+	kill_and_free(process);
+	expect_empty(engine, group);
+	close_group(group);
+	close_engine(engine);
+}
+
 /* Filled and emptied while nobody looked: told once. */
 SCENARIO(cgroups, filled_and_emptied_between_two_looks)
 {
@@ -372,6 +418,76 @@ SCENARIO(cgroups, a_stranger_who_came_and_went)
 		/* Until all has settled. */
 		check_int(pidring_wait(engine, &(struct pidring_event){ 0 }, 1, 100 * MILLISECONDS), 0);
 	}
+	close_group(group);
+	close_engine(engine);
+}
+
+/* A freeze that changes nothing hides nobody. */
+SCENARIO(cgroups, a_stranger_after_a_freeze_of_no_effect)
+{
+	struct pidring *engine = open_engine();
+	struct pidring_cgroup *group = open_group(engine);
+	char command[1200];
+
+	snprintf(command, sizeof(command), "echo $$ >%s/cgroup.procs", directory_of(group));
+	check_int(pidring_cgroup_freeze(group, false), 0);
+	check_int(pidring_cgroup_write(group, "cgroup.freeze", "0"), 0);
+	check_int(finish(start_program(engine, "sh", "-c", command, NULL)), 0);
+	expect_empty(engine, group);
+	close_group(group);
+	close_engine(engine);
+}
+
+/* Those below, where nobody ever was, are as empty as before. */
+SCENARIO(cgroups, frozen_from_above)
+{
+	struct pidring *engine = open_engine();
+	struct pidring_cgroup *group = open_group(engine), *below;
+
+	below = open_group_with(engine,
+	                        (struct pidring_cgroup_options){ .parent = pidring_cgroup_path(group) });
+	check_int(pidring_cgroup_freeze(group, true), 0);
+	check_int(pidring_cgroup_freeze(group, false), 0);
+	check_int(pidring_cgroup_write(group, "cgroup.freeze", "1"), 0);
+	check_int(pidring_cgroup_write(group, "cgroup.freeze", "0"), 0);
+	check_int(pidring_wait(engine, &(struct pidring_event){ 0 }, 1, 100 * MILLISECONDS), 0);
+	close_group(below);
+	close_group(group);
+	close_engine(engine);
+}
+
+/* Somebody else tidies up before the library has looked. */
+SCENARIO(cgroups, removed_by_somebody_else)
+{
+	struct pidring *engine = open_engine();
+	struct pidring_cgroup *group = open_group(engine);
+
+	kill_and_free(start_in(engine, group, sleep_forever, NULL));
+	check(eventually(rmdir(directory_of(group)) == 0));
+	expect_empty(engine, group);
+	check_int(pidring_cgroup_is_populated(group), 0);
+	check_int(pidring_cgroup_signal(group, SIGTERM), 0);
+	close_group(group);
+	close_engine(engine);
+}
+
+SCENARIO(cgroups, removed_after_its_tree_was_killed)
+{
+	struct pidring *engine = open_engine();
+	struct pidring_cgroup *group = open_group(engine);
+	struct pidring_process *process =
+		start_process(engine, (struct pidring_options){ .target = sleep_forever, .cgroup = group });
+	struct pidring_event event;
+
+	check_int(pidring_process_kill_tree(process, NULL), 0);
+	check(eventually(rmdir(directory_of(group)) == 0));
+	do
+		check_int(pidring_wait(engine, &event, 1, PIDRING_FOREVER), 1);
+	while (!event.last);
+	check_int(event.type, PIDRING_TREE_STOPPED);
+	check_int(event.code, 0);
+	check_int(pidring_process_kill_tree(process, NULL), 0);
+	pidring_process_free(process);
 	close_group(group);
 	close_engine(engine);
 }

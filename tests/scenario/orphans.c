@@ -3,8 +3,11 @@
 #define _GNU_SOURCE
 #include "servers.h"
 
+#include <linux/sched.h>
 #include <pthread.h>
+#include <sched.h>
 #include <spawn.h>
+#include <stdatomic.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -249,6 +252,33 @@ SCENARIO(orphans, another_engines_child_is_in_nobodys_way)
 	close_engine(engine);
 }
 
+/* So many of them that they are not seen to in one look: it goes on without anything else happening. */
+SCENARIO(orphans, behind_very_many)
+{
+	enum { MANY = 600 };
+	struct pidring *engine = open_subreaper_with((struct pidring_engine_options){ .descriptors = 2000 });
+	struct pidring *other = open_engine();
+	static struct pidring_process *processes[MANY];
+	struct pidring_event event;
+
+	for (int i = 0; i < MANY; i++)
+		processes[i] = start_function(other, NULL, NULL);
+	pid_t pid = fork();
+	check(pid >= 0);
+	if (pid == 0)
+		_exit(7);
+	for (int i = 0; i < MANY; i++)
+		wait_ended(processes[i]);
+	check_int(waitid(P_PID, (id_t)pid, &(siginfo_t){ 0 }, WEXITED | WNOWAIT), 0);
+	event = next_orphan(engine);
+	check_int(event.pid, pid);
+	check_int(event.code, 7);
+	for (int i = 0; i < MANY; i++)
+		check_int(finish(processes[i]), 0);
+	close_engine(other);
+	close_engine(engine);
+}
+
 /* A child that was let go of is pidring's for all that. */
 SCENARIO(orphans, a_freed_child_is_no_orphan)
 {
@@ -311,6 +341,91 @@ SCENARIO(orphans, births_under_way)
 	latch_close(&latch);
 	close_engine(other);
 	close_engine(engine);
+}
+
+static struct steady {
+	struct pidring *engine;
+	atomic_bool enough;
+} steady;
+
+/* Each of these has a go-between, who is this process's child, too. */
+static void *start_confined(void *unused)
+{
+	const struct pidring_confinement confinement = { .size = sizeof(confinement),
+		                                         .namespaces = PIDRING_NAMESPACE_UTS };
+	void *refused = NULL;
+
+	(void)unused;
+	while (!atomic_load(&steady.enough)) {
+		struct pidring_process *process =
+			new_process(steady.engine, (struct pidring_options){ .confinement = &confinement });
+
+		if (pidring_process_start(process) == 0)
+			check_int(join_code(process), 0);
+		else
+			refused = steady.engine;
+		pidring_process_free(process);
+	}
+	return refused;
+}
+
+/* However many births follow, of which there is always one under way. */
+SCENARIO(orphans, births_without_end)
+{
+	enum { THREADS = 4, ORPHANS = 5 };
+	struct pidring *engine = open_subreaper();
+	struct latch latch = latch_open();
+	pthread_t threads[THREADS];
+	bool refused = false;
+	void *result;
+
+	steady.engine = open_engine();
+	make_orphans(engine, (struct brood){ true, latch, ORPHANS, 7 });
+	for (int i = 0; i < THREADS; i++)
+		check_int(pthread_create(&threads[i], NULL, start_confined, NULL), 0);
+	for (int i = 0; i < ORPHANS; i++)
+		latch_release(&latch);
+	expect_orphans(engine, ORPHANS, 7);
+	atomic_store(&steady.enough, true);
+	for (int i = 0; i < THREADS; i++) {
+		check_int(pthread_join(threads[i], &result), 0);
+		refused |= result != NULL;
+	}
+	latch_close(&latch);
+	close_engine(steady.engine);
+	close_engine(engine);
+	if (refused)
+		skip("no namespaces here");
+}
+
+/* As PID 1, with the proc of another namespace: that one's numbers are others'. */
+static int be_init_without_proc(void)
+{
+	struct pidring *engine;
+
+	if (getpid() != 1)
+		return EXIT_FAILED;
+	engine = open_subreaper();
+	make_orphans(engine, (struct brood){ false, { -1, -1 }, 20, 9 });
+	expect_orphans(engine, 20, 9);
+	check_int(pidring_has_children(), 0);
+	close_engine(engine);
+	return 0;
+}
+
+SCENARIO(orphans, of_an_init_with_a_strange_proc)
+{
+	struct clone_args arguments = { .flags = CLONE_NEWPID, .exit_signal = SIGCHLD };
+	long pid = syscall(SYS_clone3, &arguments, sizeof(arguments));
+	int status;
+
+	if (pid == 0)
+		_exit(be_init_without_proc());
+	if (pid < 0)
+		skip("no namespaces here");
+	check_int(waitpid((pid_t)pid, &status, 0), pid);
+	check(WIFEXITED(status));
+	check_int(WEXITSTATUS(status), 0);
 }
 
 static struct slow_start {

@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 static struct pidring *engine;
@@ -137,7 +138,7 @@ static int leave_two_behind(void *unused)
 	return 0;
 }
 
-static const struct pidring_stop_step term_then_kill[] = { { SIGTERM, 20 * MILLISECONDS }, { SIGKILL, 0 } };
+static const struct pidring_stop_step term_then_kill[] = { { SIGTERM, 100 * MILLISECONDS }, { SIGKILL, 0 } };
 static const struct pidring_stop_step only_term[] = { { SIGTERM, 20 * MILLISECONDS } };
 static const struct pidring_stop_step patient[] = { { 0, 3600 * 1000 * MILLISECONDS }, { SIGKILL, 0 } };
 
@@ -437,6 +438,45 @@ SCENARIO(trees, always_somebody_new)
 		check(pidring_process_signal_tree(process, SIGTERM, NULL) >= 1);
 	check_int(pidring_process_is_alive(process), 1);
 	check_int(pidring_process_kill_tree(process, NULL), 0);
+	await_exit(process, -SIGKILL);
+	await_tree(process, 0);
+	pidring_process_free(process);
+	tidy_up();
+}
+
+/* Several who start others all the time, each of whom lives for a while. */
+static int crowd(void *unused)
+{
+	(void)unused;
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGCHLD, SIG_IGN);
+	for (int i = 0; i < 5; i++)
+		if (fork() == 0)
+			break;
+	latch_release(&ready);
+	for (;;) {
+		if (fork() == 0) {
+			poll(NULL, 0, 40);
+			_exit(0);
+		}
+		poll(NULL, 0, 2);
+	}
+}
+
+/* Nor does a group of which somebody new is always found without his parent. */
+SCENARIO(trees, always_somebody_new_in_the_group)
+{
+	prepare();
+	struct pidring_process *process = start_tree(crowd, (struct pidring_options){ .new_group = true }, 6);
+	for (int i = 0; i < 3; i++)
+		check(pidring_process_signal_tree(process, SIGTERM, NULL) >= 6);
+	check_int(
+		pidring_process_stop(
+			process, &(struct pidring_stop_options){ .size = sizeof(struct pidring_stop_options),
+	                                                         .steps = term_then_kill,
+	                                                         .step_count = 2,
+	                                                         .tree = true }),
+		0);
 	await_exit(process, -SIGKILL);
 	await_tree(process, 0);
 	pidring_process_free(process);
@@ -1020,6 +1060,153 @@ SCENARIO(trees, control_group)
 	latch_close(&latch);
 }
 
+static struct pidring_cgroup *open_group(void)
+{
+	struct pidring_cgroup *group = NULL;
+
+	if (pidring_cgroup_new(&group, engine, NULL) < 0)
+		skip("no control groups here");
+	return group;
+}
+
+static void move_to(struct pidring_cgroup *group, struct pidring_process *process)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%d", (int)pidring_process_pid(process));
+	check_int(pidring_cgroup_write(group, "cgroup.procs", text), 0);
+}
+
+/* Whatever else the engine tells of its groups. */
+static void await_last(struct pidring_process *process, int code)
+{
+	struct pidring_event event;
+
+	do
+		check_int(pidring_wait(engine, &event, 1, PIDRING_FOREVER), 1);
+	while (!event.last);
+	check(event.process == process);
+	check_int(event.type, PIDRING_TREE_STOPPED);
+	check_int(event.code, code);
+}
+
+/* It has been moved out, and nobody else is in its group: it is the tree all the same. */
+SCENARIO(trees, left_its_control_group)
+{
+	prepare();
+	struct pidring_cgroup *group = open_group(), *elsewhere = open_group();
+	struct pidring_options options = { .cgroup = group };
+
+	struct pidring_process *process = start_tree(half_stubborn, options, 4);
+	move_to(elsewhere, process);
+	check_int(pidring_process_signal_tree(process, 0, NULL), 4);
+	check_int(pidring_process_kill_tree(process, NULL), 0);
+	await_last(process, 0);
+	pidring_process_free(process);
+	check_int(pidring_cgroup_free(group), 0);
+	options.cgroup = group = open_group();
+	options.target = sleep_forever;
+	process = start_process(engine, options);
+	move_to(elsewhere, process);
+	check_int(pidring_process_signal_tree(process, 0, NULL), 1);
+	check_int(pidring_process_kill_tree(process, NULL), 0);
+	await_last(process, 0);
+	pidring_process_free(process);
+	check_int(pidring_cgroup_free(group), 0);
+	check_int(pidring_cgroup_free(elsewhere), 0);
+	tidy_up();
+}
+
+/* Killed before it can have got into its group by itself: also where it is not created in it. */
+SCENARIO(trees, killed_on_the_way_into_its_control_group)
+{
+	prepare();
+	for (int i = 0; i < 20; i++) {
+		struct pidring_cgroup *group = open_group();
+		struct pidring_process *process = new_process(
+			engine, (struct pidring_options){ .argv = (const char *[]){ "sleep", "1000", NULL },
+		                                          .cgroup = group,
+		                                          .asynchronous = true });
+		check_int(pidring_process_start(process), 0);
+		check_int(pidring_process_kill_tree(process, NULL), 0);
+		await_last(process, 0);
+		pidring_process_free(process);
+		check_int(pidring_cgroup_free(group), 0);
+	}
+	tidy_up();
+}
+
+/* The kernel neither lists nor kills whose group is threaded: there it is a walk. */
+SCENARIO(trees, threaded_control_group)
+{
+	enum pidring_tree_means means = 0;
+
+	prepare();
+	struct pidring_cgroup *above = open_group(), *group = NULL;
+	struct pidring_cgroup_options below = { .size = sizeof(below), .parent = pidring_cgroup_path(above) };
+	check_int(pidring_cgroup_new(&group, engine, &below), 0);
+	check_int(pidring_cgroup_write(group, "cgroup.type", "threaded"), 0);
+	struct pidring_process *process =
+		start_tree(half_stubborn, (struct pidring_options){ .cgroup = group }, 4);
+	check_int(pidring_cgroup_signal(group, 0), -EOPNOTSUPP);
+	check_int(pidring_cgroup_kill(group), -EOPNOTSUPP);
+	check_int(pidring_process_signal_tree(process, SIGCONT, &means), 4);
+	check_int(means, PIDRING_TREE_WALK);
+	check_int(pidring_process_kill_tree(process, &means), 0);
+	check_int(means, PIDRING_TREE_WALK);
+	await_last(process, 0);
+	pidring_process_free(process);
+	check_int(pidring_cgroup_free(group), 0);
+	check_int(pidring_cgroup_free(above), 0);
+	tidy_up();
+}
+
+SCENARIO(trees, always_somebody_new_in_a_control_group)
+{
+	prepare();
+	struct pidring_cgroup *group = open_group();
+	struct pidring_process *process = start_tree(crowd, (struct pidring_options){ .cgroup = group }, 6);
+
+	check(pidring_process_signal_tree(process, SIGTERM, NULL) >= 6);
+	check(pidring_cgroup_signal(group, SIGTERM) >= 6);
+	check_int(pidring_process_kill_tree(process, NULL), 0);
+	await_last(process, 0);
+	pidring_process_free(process);
+	check_int(pidring_cgroup_free(group), 0);
+	tidy_up();
+}
+
+/* A group lists its members itself. */
+static int hide_proc_from_group(void *unused)
+{
+	(void)unused;
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return EXIT_SKIPPED;
+	struct pidring_cgroup *group = open_group();
+	struct pidring_process *process =
+		start_tree(half_stubborn, (struct pidring_options){ .cgroup = group }, 4);
+
+	check_int(mount("none", "/proc", "tmpfs", 0, NULL), 0);
+	check_int(pidring_process_signal_tree(process, 0, NULL), 4);
+	check_int(pidring_cgroup_signal(group, SIGTERM), 4);
+	check_int(pidring_process_kill_tree(process, NULL), 0);
+	await_last(process, 0);
+	check_int(pidring_cgroup_signal(group, SIGTERM), 0);
+	pidring_process_free(process);
+	check_int(pidring_cgroup_free(group), 0);
+	return 0;
+}
+
+SCENARIO(trees, control_group_without_proc)
+{
+	prepare();
+	int code = finish(start_function(engine, hide_proc_from_group, NULL));
+	tidy_up();
+	if (code == EXIT_SKIPPED)
+		skip("no mount namespaces or control groups here");
+	check_int(code, 0);
+}
+
 /* --- those of another user --- */
 
 enum { NOBODY = 65534 };
@@ -1096,6 +1283,54 @@ SCENARIO(trees, without_proc)
 	if (code == EXIT_SKIPPED)
 		skip("no mount namespaces here");
 	check_int(code, 0);
+}
+
+/* No descriptor is to be had below this limit, and so no walk. */
+static struct rlimit forbid_descriptors(void)
+{
+	struct rlimit before, none;
+
+	check_int(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = 3;
+	check_int(setrlimit(RLIMIT_NOFILE, &none), 0);
+	return before;
+}
+
+/* One that cannot be walked for is as it was: nobody stands still. */
+SCENARIO(trees, nobody_is_stopped_for_a_kill_that_fails)
+{
+	prepare();
+	struct pidring_process *process =
+		start_tree(three_levels, (struct pidring_options){ .new_group = true }, 7);
+	struct rlimit before = forbid_descriptors();
+	check_int(pidring_process_kill_tree(process, NULL), -EMFILE);
+	check_int(setrlimit(RLIMIT_NOFILE, &before), 0);
+	check(process_state(pidring_process_pid(process)) != 'T');
+	check_int(pidring_process_is_alive(process), 1);
+	check_int(pidring_process_kill_tree(process, NULL), 0);
+	await_exit(process, -SIGKILL);
+	await_tree(process, 0);
+	pidring_process_free(process);
+	tidy_up();
+}
+
+/* A stop that outlives the process, and that a kill has replaced which failed, is over: its last event comes. */
+SCENARIO(trees, a_kill_that_fails_after_the_end)
+{
+	prepare();
+	struct pidring_process *process = start_tree(half_stubborn, (struct pidring_options){ 0 }, 4);
+	const struct pidring_stop_step steps[] = { { SIGTERM, 3600 * 1000 * MILLISECONDS }, { SIGKILL, 0 } };
+	struct pidring_stop_options options = tree_steps(steps, 2);
+	check_int(pidring_process_stop(process, &options), 0);
+	await_exit(process, -SIGTERM);
+	struct rlimit before = forbid_descriptors();
+	check_int(pidring_process_kill_tree(process, NULL), -EMFILE);
+	check_int(setrlimit(RLIMIT_NOFILE, &before), 0);
+	await_tree(process, SIGTERM);
+	check_int(pidring_process_signal_tree(process, SIGKILL, NULL), 2);
+	pidring_process_free(process);
+	tidy_up();
 }
 
 /* --- descendants --- */
