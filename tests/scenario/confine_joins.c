@@ -4,6 +4,7 @@
 #include "confined.h"
 
 #include <pthread.h>
+#include <sys/syscall.h>
 
 enum {
 	PLACE = PIDRING_NAMESPACE_MOUNT | PIDRING_NAMESPACE_PID | PIDRING_NAMESPACE_NETWORK |
@@ -82,6 +83,55 @@ SCENARIO(confine_joins, mounts)
 	check_joined(&join, 1, QUESTIONS("flags", "/proc", "read", "/proc/2/comm"),
 	             "/proc=nosuid nodev noexec \n/proc/2/comm=ENOENT\n");
 	end_lingerer(&host);
+	close_engine(engine);
+}
+
+/* Its users are not those that are known here. */
+SCENARIO(confine_joins, user_name_of_the_joined_mounts)
+{
+	struct pidring_join join = { .descriptor = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC) };
+
+	check_refused_confinement(
+		(struct pidring_confinement){ .joins = &join, .join_count = 1, .user_name = "nobody" },
+		-EINVAL, "user_name", "nobody");
+	close(join.descriptor);
+}
+
+/* A root may be there only, where the joined mounts are: so it is the child that looks for it. */
+SCENARIO(confine_joins, root_of_the_joined_mounts)
+{
+	struct pidring *engine = open_engine();
+	struct small_root place;
+	struct pidring_mount mounts[2];
+	struct pidring_confinement confinement = { .join_count = 1 };
+	struct lingerer host;
+	struct pidring_join join;
+	struct pidring_process *process;
+
+	need_root();
+	place = make_directory();
+	mounts[0] = (struct pidring_mount){ .target = place.path, .type = "tmpfs" };
+	mounts[1] = (struct pidring_mount){ .target = in_root(&place, "inside"),
+		                            .type = "tmpfs",
+		                            .make_target = true };
+	host = start_lingerer(engine, (struct pidring_confinement){ .namespaces = PIDRING_NAMESPACE_MOUNT,
+	                                                            .mounts = mounts,
+	                                                            .mount_count = 2 });
+	join = (struct pidring_join){ .descriptor = pidring_process_sentinel(host.process),
+		                      .namespaces = PIDRING_NAMESPACE_MOUNT };
+	confinement.joins = &join;
+	confinement.root = mounts[1].target;
+	check_told_as(AS_FUNCTION, (struct pidring_options){ 0 }, confinement,
+	              QUESTIONS("directory", "list", "/"), "directory=/\n/=\n");
+	confinement.root = in_root(&place, "nowhere");
+	confinement.size = sizeof(confinement);
+	process = new_process(engine,
+	                      (struct pidring_options){ .target = return_zero, .confinement = &confinement });
+	check_int(pidring_process_start(process), -ENOENT);
+	check_contains(pidring_explain(), confinement.root);
+	pidring_process_free(process);
+	end_lingerer(&host);
+	remove_small_root(&place);
 	close_engine(engine);
 }
 
@@ -195,6 +245,34 @@ SCENARIO(confine_joins, next_children_are_not_in_it)
 	close_engine(engine);
 }
 
+/* The child asks a pidfd whether its parent has ended. Something else may be placed where that stands. */
+SCENARIO(confine_joins, descriptors_where_the_parent_stands)
+{
+	enum { FIRST = 3, COUNT = 60 };
+	struct pidring *engine = open_engine();
+	struct pidring_descriptor passed[COUNT];
+	struct lingerer host;
+	struct pidring_join join;
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	need_root();
+	check(null >= 0);
+	for (int i = 0; i < COUNT; i++)
+		passed[i] = (struct pidring_descriptor){ .source = null, .target = FIRST + i };
+	host = start_host(engine);
+	join = (struct pidring_join){ .descriptor = pidring_process_sentinel(host.process),
+		                      .namespaces = PIDRING_NAMESPACE_PID };
+	check_told_with((struct pidring_options){ .death_signal = SIGTERM,
+	                                          .descriptors = passed,
+	                                          .descriptor_count = COUNT },
+	                (struct pidring_confinement){ .joins = &join, .join_count = 1 },
+	                QUESTIONS("death", "parent", "link", "/proc/self/fd/3", "link", "/proc/self/fd/62"),
+	                "death=15\nparent=0\n/proc/self/fd/3=/dev/null\n/proc/self/fd/62=/dev/null\n");
+	end_lingerer(&host);
+	close(null);
+	close_engine(engine);
+}
+
 /* When the namespace's init ends, all that are in it do. */
 SCENARIO(confine_joins, init_ends)
 {
@@ -289,22 +367,57 @@ SCENARIO(confine_joins, no_namespace)
 	close(join.descriptor);
 }
 
-/* A process is in one PID namespace, and what it makes anew it cannot also join. */
-SCENARIO(confine_joins, impossible_together)
+/* A process is in one PID namespace. */
+SCENARIO(confine_joins, two_pid_namespaces)
 {
-	struct pidring_join join = { .descriptor = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC) };
+	struct pidring_join joins[2];
 
-	check_refused_confinement((struct pidring_confinement){ .joins = &join,
-	                                                        .join_count = 1,
-	                                                        .namespaces = PIDRING_NAMESPACE_PID },
-	                          -EINVAL, "joins", "PID");
-	close(join.descriptor);
-	join.descriptor = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
-	check_refused_confinement((struct pidring_confinement){ .joins = &join,
-	                                                        .join_count = 1,
-	                                                        .namespaces = PIDRING_NAMESPACE_USER },
-	                          -EINVAL, "joins", "user");
-	close(join.descriptor);
+	for (int i = 0; i < 2; i++)
+		joins[i] = (struct pidring_join){ .descriptor =
+			                                  open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC) };
+	check_refused_confinement((struct pidring_confinement){ .joins = joins, .join_count = 2 }, -EINVAL,
+	                          "joins", "PID");
+	close(joins[0].descriptor);
+	close(joins[1].descriptor);
+}
+
+static void check_refused_join(struct pidring_join join, unsigned made)
+{
+	check_refused_confinement(
+		(struct pidring_confinement){ .joins = &join, .join_count = 1, .namespaces = made }, -EINVAL,
+		"joins", "of a kind that is also to be made");
+}
+
+/* What is done in a new one would be done in the one that is joined, which is others'. */
+SCENARIO(confine_joins, kind_that_is_also_made)
+{
+	static const char *const links[] = { "user", "mnt", "pid", "net", "uts", "ipc", "cgroup", "time" };
+	static const unsigned kinds[] = { PIDRING_NAMESPACE_USER,   PIDRING_NAMESPACE_MOUNT,
+		                          PIDRING_NAMESPACE_PID,    PIDRING_NAMESPACE_NETWORK,
+		                          PIDRING_NAMESPACE_UTS,    PIDRING_NAMESPACE_IPC,
+		                          PIDRING_NAMESPACE_CGROUP, PIDRING_NAMESPACE_TIME };
+	int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+
+	check(pidfd >= 0);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		char path[64];
+		int descriptor;
+
+		snprintf(path, sizeof(path), "/proc/self/ns/%s", links[i]);
+		descriptor = open(path, O_RDONLY | O_CLOEXEC);
+		check(descriptor >= 0);
+		check_refused_join((struct pidring_join){ .descriptor = descriptor }, kinds[i]);
+		check_refused_join((struct pidring_join){ .descriptor = descriptor },
+		                   kinds[i] | PIDRING_NAMESPACE_UTS | PIDRING_NAMESPACE_MOUNT);
+		close(descriptor);
+		check_refused_join((struct pidring_join){ .descriptor = pidfd, .namespaces = kinds[i] },
+		                   kinds[i]);
+	}
+	check_refused_join(
+		(struct pidring_join){ .descriptor = pidfd,
+	                               .namespaces = PIDRING_NAMESPACE_UTS | PIDRING_NAMESPACE_MOUNT },
+		PIDRING_NAMESPACE_MOUNT | PIDRING_NAMESPACE_IPC);
+	close(pidfd);
 }
 
 SCENARIO(confine_joins, process_that_has_ended)

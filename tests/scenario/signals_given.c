@@ -109,6 +109,16 @@ SCENARIO(signals_given, empty_sets)
 	              text_for(0, 0));
 }
 
+/* All but the two that nobody can ignore, and those of libc's own. */
+SCENARIO(signals_given, all_ignored)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	check_signals((struct pidring_options){ .ignored_signals = &all },
+	              text_for(0, ~(bits(SIGKILL, SIGSTOP) | bits(32, 33))));
+}
+
 /* The sets are copied by pidring_process_new. */
 SCENARIO(signals_given, sets_are_copied)
 {
