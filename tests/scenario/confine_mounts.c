@@ -210,6 +210,22 @@ SCENARIO(confine_mounts, new_file_system)
 	remove_places();
 }
 
+/* The longest value that the kernel takes. */
+SCENARIO(confine_mounts, longest_data)
+{
+	const char *place;
+	char data[512] = "mode=0711,size=";
+	size_t length = strlen(data);
+
+	make_places();
+	place = in_root(&target, "place");
+	memset(data + length, '0', 251);
+	memcpy(data + length + 251, "100k", 5);
+	check_mounted((struct pidring_mount){ .target = place, .type = "tmpfs", .data = data },
+	              QUESTIONS("list", place), line(place, ""));
+	remove_places();
+}
+
 SCENARIO(confine_mounts, target_is_made)
 {
 	const char *directory, *file;

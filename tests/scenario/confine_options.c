@@ -162,7 +162,7 @@ SCENARIO(confine_options, mounts)
 	              "recursive", "no bind mount");
 }
 
-/* The kernel takes each part by itself, and no longer ones. */
+/* The kernel takes each key and each value by itself, and no longer ones. */
 SCENARIO(confine_options, long_data)
 {
 	char data[1024] = "size=64k,lowerdir=";
