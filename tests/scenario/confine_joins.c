@@ -245,6 +245,17 @@ SCENARIO(confine_joins, next_children_are_not_in_it)
 	close_engine(engine);
 }
 
+static void check_placed_over_the_parent(const struct pidring_descriptor *passed, size_t count,
+                                         struct pidring_confinement confinement)
+{
+	check_told_with((struct pidring_options){ .death_signal = SIGTERM,
+	                                          .descriptors = passed,
+	                                          .descriptor_count = count },
+	                confinement,
+	                QUESTIONS("death", "parent", "link", "/proc/self/fd/3", "link", "/proc/self/fd/62"),
+	                "death=15\nparent=0\n/proc/self/fd/3=/dev/null\n/proc/self/fd/62=/dev/null\n");
+}
+
 /* The child asks a pidfd whether its parent has ended. Something else may be placed where that stands. */
 SCENARIO(confine_joins, descriptors_where_the_parent_stands)
 {
@@ -262,12 +273,10 @@ SCENARIO(confine_joins, descriptors_where_the_parent_stands)
 	host = start_host(engine);
 	join = (struct pidring_join){ .descriptor = pidring_process_sentinel(host.process),
 		                      .namespaces = PIDRING_NAMESPACE_PID };
-	check_told_with((struct pidring_options){ .death_signal = SIGTERM,
-	                                          .descriptors = passed,
-	                                          .descriptor_count = COUNT },
-	                (struct pidring_confinement){ .joins = &join, .join_count = 1 },
-	                QUESTIONS("death", "parent", "link", "/proc/self/fd/3", "link", "/proc/self/fd/62"),
-	                "death=15\nparent=0\n/proc/self/fd/3=/dev/null\n/proc/self/fd/62=/dev/null\n");
+	check_placed_over_the_parent(passed, COUNT,
+	                             (struct pidring_confinement){ .joins = &join, .join_count = 1 });
+	check_placed_over_the_parent(passed, COUNT,
+	                             (struct pidring_confinement){ .namespaces = PIDRING_NAMESPACE_PID });
 	end_lingerer(&host);
 	close(null);
 	close_engine(engine);
@@ -329,6 +338,36 @@ SCENARIO(confine_joins, own_user_namespace)
 	join = (struct pidring_join){ .descriptor = pidring_process_sentinel(host.process),
 		                      .namespaces = PIDRING_NAMESPACE_USER | PIDRING_NAMESPACE_UTS };
 	check_joined(&join, 1, QUESTIONS("host", "status", "Uid"), "host=mine\nUid=0 0 0 0\n");
+	end_lingerer(&host);
+	close_engine(engine);
+}
+
+/* Who joins is undumpable, so its own files in proc are root's. It is not the join that is said to have failed. */
+SCENARIO(confine_joins, time_offsets_beside)
+{
+	struct pidring *engine = open_engine();
+	struct pidring_confinement confinement = { .size = sizeof(confinement),
+		                                   .namespaces = PIDRING_NAMESPACE_TIME,
+		                                   .monotonic_offset = PIDRING_SECONDS(100),
+		                                   .join_count = 1 };
+	struct lingerer host;
+	struct pidring_join join;
+	struct pidring_process *process;
+	struct pidring_failure failure;
+
+	need_user_namespaces();
+	become_ordinary();
+	host = start_lingerer(engine, (struct pidring_confinement){ .namespaces = PIDRING_NAMESPACE_USER });
+	join = (struct pidring_join){ .descriptor = pidring_process_sentinel(host.process),
+		                      .namespaces = PIDRING_NAMESPACE_USER };
+	confinement.joins = &join;
+	process = new_process(engine, (struct pidring_options){ .argv = (const char *[]){ "true", NULL },
+	                                                        .confinement = &confinement });
+	check_int(pidring_process_start(process), -EACCES);
+	check_int(pidring_process_failure(process, &failure), 0);
+	check_int(failure.step, PIDRING_STEP_NAMESPACE);
+	check(strstr(failure.sentence, "behind descriptor") == NULL);
+	pidring_process_free(process);
 	end_lingerer(&host);
 	close_engine(engine);
 }
