@@ -106,15 +106,18 @@ static int check_namespaces(const struct pidring_confinement *confinement, bool 
 
 /* --- files --- */
 
-static size_t longest_part(const char *data)
+/* "KEY=VALUE,KEY": the kernel takes each word by itself; a value may have further '='. */
+static size_t longest_word(const char *data)
 {
 	size_t longest = 0;
 
-	for (; *data; data += *data == ',') {
-		size_t length = strcspn(data, ",");
+	for (bool in_value = false; *data;) {
+		size_t length = strcspn(data, in_value ? "," : ",=");
 
 		longest = length > longest ? length : longest;
 		data += length;
+		in_value = *data == '=';
+		data += *data != '\0';
 	}
 	return longest;
 }
@@ -131,10 +134,10 @@ static int check_mount(const struct pidring_mount *mount, size_t index)
 		return explain(-EINVAL, "mounts[%zu].type is an empty string", index);
 	if (mount->type && mount->recursive)
 		return explain(-EINVAL, "mounts[%zu].recursive is set, but it is no bind mount", index);
-	if (mount->data && longest_part(mount->data) > LONGEST_PARAMETER)
+	if (mount->data && longest_word(mount->data) > LONGEST_PARAMETER)
 		return explain(-EINVAL,
-		               "mounts[%zu].data has a part of more than %d bytes, which the kernel does not "
-		               "take",
+		               "mounts[%zu].data has a key or value of more than %d bytes, which the kernel "
+		               "does not take",
 		               index, LONGEST_PARAMETER);
 	if (!mount->type && mount->data)
 		return explain(-EINVAL, "mounts[%zu].data is '%s', but it is a bind mount", index,

@@ -827,22 +827,6 @@ SCENARIO(births, many_failing_starts)
 /* --- a program whose execve takes as long as the scenario wants --- */
 
 /* A lease on the file makes execve wait until the lease is given back. */
-static void skip_if_suspended(void)
-{
-	struct pidring *engine = open_engine();
-	enum pidring_birth birth = features_of(engine).program_birth;
-
-	close_engine(engine);
-	if (birth == PIDRING_BIRTH_CLONE_VFORK)
-		skip("on this path the caller is suspended until execve");
-}
-
-static struct slow_program make_slow_program_unless_suspended(void)
-{
-	skip_if_suspended();
-	return make_slow_program();
-}
-
 /* An asynchronous start comes back with a pid while execve has not happened; its events come when it has. */
 SCENARIO(births, asynchronous_start_does_not_wait)
 {

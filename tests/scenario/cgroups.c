@@ -6,23 +6,6 @@
 #include <mntent.h>
 #include <pthread.h>
 
-/* Skips where there are none, or none can be made. */
-static struct pidring_cgroup *open_group_with(struct pidring *engine, struct pidring_cgroup_options options)
-{
-	struct pidring_cgroup *group = NULL;
-	int result;
-
-	options.size = sizeof(options);
-	result = pidring_cgroup_new(&group, engine, &options);
-	if (result == -ENOSYS)
-		skip("no control groups of version 2 are mounted");
-	if (result == -EACCES || result == -EPERM || result == -EROFS)
-		skip("no control group can be made here");
-	check_int(result, 0);
-	check(group != NULL);
-	return group;
-}
-
 static struct pidring_cgroup *open_group(struct pidring *engine)
 {
 	return open_group_with(engine, (struct pidring_cgroup_options){ 0 });

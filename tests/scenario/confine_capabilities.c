@@ -6,6 +6,7 @@
 #include <linux/capability.h>
 #include <linux/securebits.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #define SETS                                                                                                \
 	QUESTIONS("status", "CapInh", "status", "CapPrm", "status", "CapEff", "status", "CapBnd", "status", \
@@ -173,4 +174,137 @@ SCENARIO(confine_capabilities, in_a_user_namespace)
 	check_told((struct pidring_confinement){ .namespaces = PIDRING_NAMESPACE_USER,
 	                                         .keep_capabilities = "cap_chown" },
 	           SETS, text_for(all_are(BIT(CAP_CHOWN))));
+}
+
+/* --- what this process has asked for itself does not come through --- */
+
+static void set_own(uint64_t permitted, uint64_t effective, uint64_t inheritable)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = {
+		{ (uint32_t)effective, (uint32_t)permitted, (uint32_t)inheritable },
+		{ (uint32_t)(effective >> 32), (uint32_t)(permitted >> 32), (uint32_t)(inheritable >> 32) },
+	};
+
+	check_int(syscall(SYS_capset, &header, data), 0);
+}
+
+SCENARIO(confine_capabilities, kept_by_this_process)
+{
+	struct pidring_confinement confinement = {
+		.set_user = true, .user = NOBODY, .set_group = true, .group = NOBODY, .set_groups = true
+	};
+	struct sets sets = { 0 };
+
+	need_root();
+	sets.bounding = own_sets().bounding;
+	check_int(prctl(PR_SET_KEEPCAPS, 1), 0);
+	check_told(confinement, SETS, text_for(sets));
+	confinement.drop_capabilities = "cap_chown";
+	sets.bounding &= ~BIT(CAP_CHOWN);
+	check_told(confinement, SETS, text_for(sets));
+}
+
+/* As a user who is not root, with some power that goes over an exec. */
+static void become_powerful(uint64_t power, const int *ambient, size_t count)
+{
+	enum { SOMEBODY = 1000 };
+
+	check_int(prctl(PR_SET_KEEPCAPS, 1), 0);
+	check_int(setresgid(SOMEBODY, SOMEBODY, SOMEBODY), 0);
+	check_int(setresuid(SOMEBODY, SOMEBODY, SOMEBODY), 0);
+	set_own(power, power, power);
+	for (size_t i = 0; i < count; i++)
+		check_int(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, ambient[i], 0, 0), 0);
+	check_int(prctl(PR_SET_DUMPABLE, 1), 0);
+}
+
+/* The kernel takes the power of root alone when the user changes. */
+SCENARIO(confine_capabilities, of_a_powerful_user)
+{
+	static const int ambient[] = { CAP_SETUID, CAP_SYS_ADMIN };
+	struct pidring_confinement confinement = { .set_user = true, .user = NOBODY };
+	struct sets sets = { 0 };
+	uint64_t kept = BIT(CAP_SETUID);
+
+	need_root();
+	sets.bounding = own_sets().bounding;
+	become_powerful(BIT(CAP_SETUID) | BIT(CAP_SETGID) | BIT(CAP_SETPCAP) | BIT(CAP_SYS_ADMIN), ambient,
+	                2);
+	check_told(confinement, SETS, text_for(sets));
+	confinement.set_secure_bits = true;
+	check_told(confinement, SETS, text_for(sets));
+	confinement.set_secure_bits = false;
+	confinement.drop_capabilities = "cap_setgid";
+	check_told(confinement, SETS,
+	           text_for((struct sets){ .bounding = sets.bounding & ~BIT(CAP_SETGID) }));
+	confinement.drop_capabilities = NULL;
+	confinement.capabilities = "^cap_setuid";
+	check_told(confinement, SETS, text_for((struct sets){ kept, kept, kept, sets.bounding, kept }));
+	confinement.capabilities = NULL;
+	confinement.keep_capabilities = "cap_setuid";
+	check_told(confinement, SETS, text_for(all_are(kept)));
+	confinement.keep_capabilities = "";
+	check_told(confinement, SETS, text_for(all_are(0)));
+}
+
+/* Dropping one makes no other effective: in a function, as no exec of root's follows. */
+SCENARIO(confine_capabilities, not_effective)
+{
+	struct sets sets = own_sets();
+	uint64_t effective = BIT(CAP_SETPCAP);
+
+	need_root();
+	set_own(sets.permitted, effective, sets.inheritable);
+	sets.effective = effective;
+	check_told_as(AS_FUNCTION, (struct pidring_options){ 0 },
+	              (struct pidring_confinement){ .set_secure_bits = true, .secure_bits = SECBIT_NOROOT },
+	              SETS, text_for(sets));
+	sets.permitted &= ~BIT(CAP_SYS_ADMIN);
+	sets.bounding &= ~BIT(CAP_SYS_ADMIN);
+	check_told_as(AS_FUNCTION, (struct pidring_options){ 0 },
+	              (struct pidring_confinement){ .capabilities = "!cap_sys_admin" }, SETS, text_for(sets));
+	sets.inheritable &= ~BIT(CAP_SYS_ADMIN);
+	check_told_as(AS_FUNCTION, (struct pidring_options){ 0 },
+	              (struct pidring_confinement){ .drop_capabilities = "cap_sys_admin" }, SETS,
+	              text_for(sets));
+}
+
+/* What leaves the bounding set is gone: for a function, too, whom no exec takes it from. */
+SCENARIO(confine_capabilities, dropped_by_text)
+{
+	struct sets sets = own_sets();
+
+	need_root();
+	sets.bounding &= ~BIT(CAP_SYS_ADMIN);
+	sets.permitted &= ~BIT(CAP_SYS_ADMIN);
+	sets.effective &= ~BIT(CAP_SYS_ADMIN);
+	check_told((struct pidring_confinement){ .capabilities = "!cap_sys_admin" }, SETS, text_for(sets));
+}
+
+/* These bits make the kernel leave the capabilities alone when the user changes. */
+SCENARIO(confine_capabilities, secure_bits_that_hold_on)
+{
+	static const unsigned bits[] = { SECBIT_NO_SETUID_FIXUP, SECBIT_KEEP_CAPS,
+		                         SECBIT_NO_SETUID_FIXUP | SECBIT_NOROOT };
+	struct pidring_confinement confinement = { .set_user = true,
+		                                   .user = NOBODY,
+		                                   .set_secure_bits = true };
+	uint64_t bounding = own_sets().bounding;
+
+	need_root();
+	for (size_t i = 0; i < sizeof(bits) / sizeof(bits[0]); i++) {
+		uint64_t raised = BIT(CAP_CHOWN);
+
+		confinement.secure_bits = bits[i];
+		check_told(confinement, SETS, text_for((struct sets){ .bounding = bounding }));
+		confinement.drop_capabilities = "cap_sys_admin";
+		check_told(confinement, SETS,
+		           text_for((struct sets){ .bounding = bounding & ~BIT(CAP_SYS_ADMIN) }));
+		confinement.drop_capabilities = NULL;
+		confinement.capabilities = "^cap_chown";
+		check_told(confinement, SETS,
+		           text_for((struct sets){ raised, raised, raised, bounding, raised }));
+		confinement.capabilities = NULL;
+	}
 }

@@ -166,6 +166,33 @@ SCENARIO(confine_credentials, passwd_that_is_a_link)
 	remove_small_root(&root);
 }
 
+/* A number that means "leave it as it is" to the kernel would leave root in power; lines of NIS are no users. */
+SCENARIO(confine_credentials, passwd_with_lines_that_are_no_users)
+{
+	struct small_root root = make_directory();
+	struct pidring_confinement confinement = { .root = root.path };
+
+	check_int(mkdir(in_root(&root, "etc"), 0755), 0);
+	write_text(in_root(&root, "etc/passwd"), "app:x:4294967295:1000::/:\nteam:x:4711:4294967295::/:\n"
+	                                         "big:x:99999999999:1000::/:\nminus:x:-1:1000::/:\n"
+	                                         "+::::::\n+fictive::::::\n-other::::::\n");
+	confinement.user_name = "app";
+	check_refused_confinement(confinement, -EINVAL, "user_name", "4294967295");
+	confinement.user_name = "team";
+	check_refused_confinement(confinement, -EINVAL, "user_name", "4294967295");
+	confinement.user_name = "minus";
+	check_refused_confinement(confinement, -ENOENT, "user_name", "minus");
+	confinement.user_name = "big";
+	check_refused_confinement(confinement, -ENOENT, "user_name", "big");
+	confinement.user_name = "+";
+	check_refused_confinement(confinement, -ENOENT, "user_name", "+");
+	confinement.user_name = "+fictive";
+	check_refused_confinement(confinement, -ENOENT, "user_name", "+fictive");
+	confinement.user_name = "-other";
+	check_refused_confinement(confinement, -ENOENT, "user_name", "-other");
+	remove_small_root(&root);
+}
+
 SCENARIO(confine_credentials, number_that_is_nobody)
 {
 	need_root();

@@ -26,13 +26,10 @@ SCENARIO(confine_failures, steps_have_names)
 SCENARIO(confine_failures, control_group)
 {
 	struct pidring *engine = open_engine();
-	struct pidring_cgroup *group = NULL;
+	struct pidring_cgroup *group = open_group_with(engine, (struct pidring_cgroup_options){ 0 });
 	struct pidring_process *processes[2];
 	struct pidring_failure failure;
-	int result = pidring_cgroup_new(&group, engine, NULL);
 
-	if (result < 0)
-		skip("no control group can be made here");
 	processes[0] = new_process(engine, (struct pidring_options){ .argv = (const char *[]){ "true", NULL },
 	                                                             .cgroup = group });
 	processes[1] =

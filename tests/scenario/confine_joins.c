@@ -4,6 +4,7 @@
 #include "confined.h"
 
 #include <pthread.h>
+#include <sys/syscall.h>
 
 enum {
 	PLACE = PIDRING_NAMESPACE_MOUNT | PIDRING_NAMESPACE_PID | PIDRING_NAMESPACE_NETWORK |
@@ -82,6 +83,55 @@ SCENARIO(confine_joins, mounts)
 	check_joined(&join, 1, QUESTIONS("flags", "/proc", "read", "/proc/2/comm"),
 	             "/proc=nosuid nodev noexec \n/proc/2/comm=ENOENT\n");
 	end_lingerer(&host);
+	close_engine(engine);
+}
+
+/* Its users are not those that are known here. */
+SCENARIO(confine_joins, user_name_of_the_joined_mounts)
+{
+	struct pidring_join join = { .descriptor = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC) };
+
+	check_refused_confinement(
+		(struct pidring_confinement){ .joins = &join, .join_count = 1, .user_name = "nobody" },
+		-EINVAL, "user_name", "nobody");
+	close(join.descriptor);
+}
+
+/* A root may be there only, where the joined mounts are: so it is the child that looks for it. */
+SCENARIO(confine_joins, root_of_the_joined_mounts)
+{
+	struct pidring *engine = open_engine();
+	struct small_root place;
+	struct pidring_mount mounts[2];
+	struct pidring_confinement confinement = { .join_count = 1 };
+	struct lingerer host;
+	struct pidring_join join;
+	struct pidring_process *process;
+
+	need_root();
+	place = make_directory();
+	mounts[0] = (struct pidring_mount){ .target = place.path, .type = "tmpfs" };
+	mounts[1] = (struct pidring_mount){ .target = in_root(&place, "inside"),
+		                            .type = "tmpfs",
+		                            .make_target = true };
+	host = start_lingerer(engine, (struct pidring_confinement){ .namespaces = PIDRING_NAMESPACE_MOUNT,
+	                                                            .mounts = mounts,
+	                                                            .mount_count = 2 });
+	join = (struct pidring_join){ .descriptor = pidring_process_sentinel(host.process),
+		                      .namespaces = PIDRING_NAMESPACE_MOUNT };
+	confinement.joins = &join;
+	confinement.root = mounts[1].target;
+	check_told_as(AS_FUNCTION, (struct pidring_options){ 0 }, confinement,
+	              QUESTIONS("directory", "list", "/"), "directory=/\n/=\n");
+	confinement.root = in_root(&place, "nowhere");
+	confinement.size = sizeof(confinement);
+	process = new_process(engine,
+	                      (struct pidring_options){ .target = return_zero, .confinement = &confinement });
+	check_int(pidring_process_start(process), -ENOENT);
+	check_contains(pidring_explain(), confinement.root);
+	pidring_process_free(process);
+	end_lingerer(&host);
+	remove_small_root(&place);
 	close_engine(engine);
 }
 
@@ -195,6 +245,43 @@ SCENARIO(confine_joins, next_children_are_not_in_it)
 	close_engine(engine);
 }
 
+static void check_placed_over_the_parent(const struct pidring_descriptor *passed, size_t count,
+                                         struct pidring_confinement confinement)
+{
+	check_told_with((struct pidring_options){ .death_signal = SIGTERM,
+	                                          .descriptors = passed,
+	                                          .descriptor_count = count },
+	                confinement,
+	                QUESTIONS("death", "parent", "link", "/proc/self/fd/3", "link", "/proc/self/fd/62"),
+	                "death=15\nparent=0\n/proc/self/fd/3=/dev/null\n/proc/self/fd/62=/dev/null\n");
+}
+
+/* The child asks a pidfd whether its parent has ended. Something else may be placed where that stands. */
+SCENARIO(confine_joins, descriptors_where_the_parent_stands)
+{
+	enum { FIRST = 3, COUNT = 60 };
+	struct pidring *engine = open_engine();
+	struct pidring_descriptor passed[COUNT];
+	struct lingerer host;
+	struct pidring_join join;
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	need_root();
+	check(null >= 0);
+	for (int i = 0; i < COUNT; i++)
+		passed[i] = (struct pidring_descriptor){ .source = null, .target = FIRST + i };
+	host = start_host(engine);
+	join = (struct pidring_join){ .descriptor = pidring_process_sentinel(host.process),
+		                      .namespaces = PIDRING_NAMESPACE_PID };
+	check_placed_over_the_parent(passed, COUNT,
+	                             (struct pidring_confinement){ .joins = &join, .join_count = 1 });
+	check_placed_over_the_parent(passed, COUNT,
+	                             (struct pidring_confinement){ .namespaces = PIDRING_NAMESPACE_PID });
+	end_lingerer(&host);
+	close(null);
+	close_engine(engine);
+}
+
 /* When the namespace's init ends, all that are in it do. */
 SCENARIO(confine_joins, init_ends)
 {
@@ -255,6 +342,36 @@ SCENARIO(confine_joins, own_user_namespace)
 	close_engine(engine);
 }
 
+/* Who joins is undumpable, so its own files in proc are root's. It is not the join that is said to have failed. */
+SCENARIO(confine_joins, time_offsets_beside)
+{
+	struct pidring *engine = open_engine();
+	struct pidring_confinement confinement = { .size = sizeof(confinement),
+		                                   .namespaces = PIDRING_NAMESPACE_TIME,
+		                                   .monotonic_offset = PIDRING_SECONDS(100),
+		                                   .join_count = 1 };
+	struct lingerer host;
+	struct pidring_join join;
+	struct pidring_process *process;
+	struct pidring_failure failure;
+
+	need_user_namespaces();
+	become_ordinary();
+	host = start_lingerer(engine, (struct pidring_confinement){ .namespaces = PIDRING_NAMESPACE_USER });
+	join = (struct pidring_join){ .descriptor = pidring_process_sentinel(host.process),
+		                      .namespaces = PIDRING_NAMESPACE_USER };
+	confinement.joins = &join;
+	process = new_process(engine, (struct pidring_options){ .argv = (const char *[]){ "true", NULL },
+	                                                        .confinement = &confinement });
+	check_int(pidring_process_start(process), -EACCES);
+	check_int(pidring_process_failure(process, &failure), 0);
+	check_int(failure.step, PIDRING_STEP_NAMESPACE);
+	check(strstr(failure.sentence, "behind descriptor") == NULL);
+	pidring_process_free(process);
+	end_lingerer(&host);
+	close_engine(engine);
+}
+
 /* New ones within joined ones: the user namespace of somebody else, and a host name of one's own. */
 SCENARIO(confine_joins, joined_and_new)
 {
@@ -289,22 +406,57 @@ SCENARIO(confine_joins, no_namespace)
 	close(join.descriptor);
 }
 
-/* A process is in one PID namespace, and what it makes anew it cannot also join. */
-SCENARIO(confine_joins, impossible_together)
+/* A process is in one PID namespace. */
+SCENARIO(confine_joins, two_pid_namespaces)
 {
-	struct pidring_join join = { .descriptor = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC) };
+	struct pidring_join joins[2];
 
-	check_refused_confinement((struct pidring_confinement){ .joins = &join,
-	                                                        .join_count = 1,
-	                                                        .namespaces = PIDRING_NAMESPACE_PID },
-	                          -EINVAL, "joins", "PID");
-	close(join.descriptor);
-	join.descriptor = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
-	check_refused_confinement((struct pidring_confinement){ .joins = &join,
-	                                                        .join_count = 1,
-	                                                        .namespaces = PIDRING_NAMESPACE_USER },
-	                          -EINVAL, "joins", "user");
-	close(join.descriptor);
+	for (int i = 0; i < 2; i++)
+		joins[i] = (struct pidring_join){ .descriptor =
+			                                  open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC) };
+	check_refused_confinement((struct pidring_confinement){ .joins = joins, .join_count = 2 }, -EINVAL,
+	                          "joins", "PID");
+	close(joins[0].descriptor);
+	close(joins[1].descriptor);
+}
+
+static void check_refused_join(struct pidring_join join, unsigned made)
+{
+	check_refused_confinement(
+		(struct pidring_confinement){ .joins = &join, .join_count = 1, .namespaces = made }, -EINVAL,
+		"joins", "of a kind that is also to be made");
+}
+
+/* What is done in a new one would be done in the one that is joined, which is others'. */
+SCENARIO(confine_joins, kind_that_is_also_made)
+{
+	static const char *const links[] = { "user", "mnt", "pid", "net", "uts", "ipc", "cgroup", "time" };
+	static const unsigned kinds[] = { PIDRING_NAMESPACE_USER,   PIDRING_NAMESPACE_MOUNT,
+		                          PIDRING_NAMESPACE_PID,    PIDRING_NAMESPACE_NETWORK,
+		                          PIDRING_NAMESPACE_UTS,    PIDRING_NAMESPACE_IPC,
+		                          PIDRING_NAMESPACE_CGROUP, PIDRING_NAMESPACE_TIME };
+	int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+
+	check(pidfd >= 0);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		char path[64];
+		int descriptor;
+
+		snprintf(path, sizeof(path), "/proc/self/ns/%s", links[i]);
+		descriptor = open(path, O_RDONLY | O_CLOEXEC);
+		check(descriptor >= 0);
+		check_refused_join((struct pidring_join){ .descriptor = descriptor }, kinds[i]);
+		check_refused_join((struct pidring_join){ .descriptor = descriptor },
+		                   kinds[i] | PIDRING_NAMESPACE_UTS | PIDRING_NAMESPACE_MOUNT);
+		close(descriptor);
+		check_refused_join((struct pidring_join){ .descriptor = pidfd, .namespaces = kinds[i] },
+		                   kinds[i]);
+	}
+	check_refused_join(
+		(struct pidring_join){ .descriptor = pidfd,
+	                               .namespaces = PIDRING_NAMESPACE_UTS | PIDRING_NAMESPACE_MOUNT },
+		PIDRING_NAMESPACE_MOUNT | PIDRING_NAMESPACE_IPC);
+	close(pidfd);
 }
 
 SCENARIO(confine_joins, process_that_has_ended)

@@ -5,7 +5,9 @@
 
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
 /* A directory with a file and a directory in it, to be mounted somewhere; and one for the targets. */
 static struct small_root source, target;
@@ -208,6 +210,22 @@ SCENARIO(confine_mounts, new_file_system)
 	remove_places();
 }
 
+/* The longest value that the kernel takes. */
+SCENARIO(confine_mounts, longest_data)
+{
+	const char *place;
+	char data[512] = "mode=0711,size=";
+	size_t length = strlen(data);
+
+	make_places();
+	place = in_root(&target, "place");
+	memset(data + length, '0', 251);
+	memcpy(data + length + 251, "100k", 5);
+	check_mounted((struct pidring_mount){ .target = place, .type = "tmpfs", .data = data },
+	              QUESTIONS("list", place), line(place, ""));
+	remove_places();
+}
+
 SCENARIO(confine_mounts, target_is_made)
 {
 	const char *directory, *file;
@@ -335,4 +353,52 @@ SCENARIO(confine_mounts, read_only_root)
 		(struct pidring_confinement){ .namespaces = PIDRING_NAMESPACE_MOUNT, .read_only_root = true },
 		QUESTIONS("write", file, "write", "/dev/null"), line(file, "EROFS\n/dev/null=OK"));
 	remove_places();
+}
+
+static void make_socket(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	check(descriptor >= 0);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	check_int(bind(descriptor, (struct sockaddr *)&address, sizeof(address)), 0);
+	close(descriptor);
+}
+
+/* What is there already is not opened: that would fail, or wait for a reader. */
+SCENARIO(confine_mounts, target_that_is_there)
+{
+	struct pidring *engine = open_engine();
+	struct pidring_process *running;
+	struct pidring_mount mount = { .make_target = true };
+	const char *targets[3];
+
+	make_places();
+	targets[0] = in_root(&target, "running");
+	targets[1] = in_root(&target, "socket");
+	targets[2] = in_root(&target, "fifo");
+	check(copy_file("/bin/cat", targets[0]));
+	make_socket(targets[1]);
+	check_int(mkfifo(targets[2], 0644), 0);
+	running =
+		start_process(engine, (struct pidring_options){ .argv = (const char *[]){ targets[0], NULL },
+	                                                        .stdin_to = PIDRING_STREAM_RAW_PIPE });
+	mount.source = in_root(&source, "file");
+	for (size_t i = 0; i < 3; i++) {
+		mount.target = targets[i];
+		check_mounted(mount, QUESTIONS("read", targets[i]), line(targets[i], "content"));
+	}
+	kill_and_free(running);
+	/* A directory does not fit. */
+	mount.source = source.path;
+	for (size_t i = 0; i < 3; i++) {
+		mount.target = targets[i];
+		check_fails((struct pidring_confinement){ .namespaces = PIDRING_NAMESPACE_MOUNT,
+		                                          .mounts = &mount,
+		                                          .mount_count = 1 },
+		            PIDRING_STEP_MOUNT, EINVAL, targets[i]);
+	}
+	remove_places();
+	close_engine(engine);
 }

@@ -229,6 +229,28 @@ SCENARIO(confine_namespaces, time_of_an_ordinary_user)
 	check_clock("monotonic", CLOCK_MONOTONIC, confinement, confinement.monotonic_offset);
 }
 
+/* Its root is the group that the child is put into, on whichever path. */
+SCENARIO(confine_namespaces, root_of_control_groups)
+{
+	static const unsigned places[] = { PIDRING_NAMESPACE_CGROUP,
+		                           PIDRING_NAMESPACE_CGROUP | PIDRING_NAMESPACE_USER };
+	struct pidring *engine = open_engine();
+	struct pidring_cgroup *group = open_group_with(engine, (struct pidring_cgroup_options){ 0 });
+
+	need_user_namespaces();
+	for (size_t i = 0; i < 2 * TARGET_KINDS; i++) {
+		struct pidring_confinement confinement = { .size = sizeof(confinement),
+			                                   .namespaces = places[i % 2] };
+		struct pidring_options options = { .cgroup = group, .confinement = &confinement };
+
+		check_contains(told(engine, asking((enum target_kind)(i / 2),
+		                                   QUESTIONS("read", "/proc/self/cgroup"), options)),
+		               "0::/\n");
+	}
+	check_int(pidring_cgroup_free(group), 0);
+	close_engine(engine);
+}
+
 /* --- users --- */
 
 SCENARIO(confine_namespaces, own_id_becomes_root)
@@ -245,6 +267,37 @@ SCENARIO(confine_namespaces, own_id_becomes_root)
 }
 
 /* The single own id can have any number inside. */
+static int start_in_user_namespace(void *argument)
+{
+	struct pidring *engine = open_engine();
+	struct pidring_confinement confinement = { .size = sizeof(confinement),
+		                                   .namespaces = PIDRING_NAMESPACE_USER };
+
+	(void)argument;
+	check_int(getpid(), 1);
+	for (enum target_kind kind = 0; kind < TARGET_KINDS; kind++)
+		check_text(told(engine, asking(kind, QUESTIONS("status", "Uid"),
+		                               (struct pidring_options){ .confinement = &confinement })),
+		           "Uid=0 0 0 0\n");
+	close_engine(engine);
+	return 0;
+}
+
+/* Where /proc is another PID namespace's, a child has another number there: somebody else may have its pid. */
+SCENARIO(confine_namespaces, ids_in_another_proc)
+{
+	struct pidring *engine = open_engine();
+	struct pidring_confinement confinement = { .size = sizeof(confinement),
+		                                   .namespaces = PIDRING_NAMESPACE_PID };
+
+	need_root();
+	need_user_namespaces();
+	check_int(finish(start_process(engine, (struct pidring_options){ .target = start_in_user_namespace,
+	                                                                 .confinement = &confinement })),
+	          0);
+	close_engine(engine);
+}
+
 SCENARIO(confine_namespaces, own_id_under_another_number)
 {
 	struct pidring_id_map user = { .inside = 1234, .count = 1 }, group = { .inside = 99, .count = 1 };

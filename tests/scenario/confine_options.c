@@ -162,6 +162,22 @@ SCENARIO(confine_options, mounts)
 	              "recursive", "no bind mount");
 }
 
+/* The kernel takes each key and each value by itself, and no longer ones. */
+SCENARIO(confine_options, long_data)
+{
+	char data[1024] = "size=64k,lowerdir=";
+	struct pidring_mount mount = { .target = "/mnt", .type = "overlay", .data = data };
+	size_t length = strlen(data);
+
+	memset(data + length, 'x', 256);
+	refused_mount(mount, "data", "255");
+	memcpy(data + length + 256, ",ro", 4);
+	refused_mount(mount, "data", "255");
+	memset(data, 'k', 256);
+	memcpy(data + 256, "=1", 3);
+	refused_mount(mount, "data", "255");
+}
+
 SCENARIO(confine_options, too_many_mounts)
 {
 	struct pidring_mount *mounts = calloc(1025, sizeof(*mounts));

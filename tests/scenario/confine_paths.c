@@ -1,54 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Confined starts go by every path: synchronous or not, alone or many, from threads, whatever the start method. */
+/* Confined starts go by every path, whatever the start method. */
 #define _GNU_SOURCE
-#include "confined.h"
-
-#include <pthread.h>
-#include <sys/prctl.h>
+#include "confined_place.h"
 
 static const enum target_kind program_kinds[] = { AS_PROGRAM, AS_PROGRAM_LATER };
-
-/* A place with something of everything. */
-struct place {
-	struct pidring_mount mount;
-	struct pidring_setting setting;
-	struct pidring_confinement confinement;
-	char host[32];
-};
-
-static void make_place(struct place *place, int number)
-{
-	*place = (struct place){
-		.mount = { .target = "/mnt", .type = "tmpfs", .data = "size=64k" },
-		.setting = { .kind = PIDRING_SETTING_NICE, .number = number % 19 },
-		.confinement = { .size = sizeof(place->confinement),
-		                 .namespaces = PIDRING_NAMESPACE_MOUNT | PIDRING_NAMESPACE_PID |
-		                               PIDRING_NAMESPACE_UTS,
-		                 .private_proc = true,
-		                 .set_user = true,
-		                 .user = (uid_t)(1000 + number),
-		                 .keep_capabilities = "cap_kill" },
-	};
-	snprintf(place->host, sizeof(place->host), "place-%d", number);
-	place->confinement.mounts = &place->mount;
-	place->confinement.mount_count = 1;
-	place->confinement.settings = &place->setting;
-	place->confinement.setting_count = 1;
-	place->confinement.host_name = place->host;
-}
-
-static const char *const *const questions =
-	QUESTIONS("pid", "host", "niceness", "list", "/mnt", "status", "Uid", "status", "CapEff");
-
-static const char *text_for(int number, char *text, size_t size)
-{
-	int user = 1000 + number;
-
-	snprintf(text, size,
-	         "pid=1\nhost=place-%d\nniceness=%d\n/mnt=\nUid=%d %d %d %d\nCapEff=0000000000000020\n",
-	         number, number % 19, user, user, user, user);
-	return text;
-}
 
 static void check_birth(struct pidring *engine, const struct pidring_confinement *confinement,
                         enum pidring_birth birth)
@@ -86,38 +41,6 @@ SCENARIO(confine_paths, birth)
 	close_engine(engine);
 }
 
-/* While children change their user in this process's memory it may not be looked into; then it may again, however many they
- * were, and whatever became of them. */
-SCENARIO(confine_paths, dumpable_afterwards)
-{
-	enum { COUNT = 12 };
-	struct pidring *engine = open_engine();
-	struct pidring_process *processes[COUNT];
-	struct pidring_mount bad = { .target = "/no/such/target", .type = "tmpfs" };
-
-	need_root();
-	for (int round = 0; round < 2; round++) {
-		int dumpable = 1 - round;
-
-		check_int(prctl(PR_SET_DUMPABLE, dumpable), 0);
-		for (int i = 0; i < COUNT; i++) {
-			struct place place;
-
-			make_place(&place, i);
-			if (i % 4 == 1)
-				place.confinement.mounts = &bad;
-			processes[i] = start_process(
-				engine, (struct pidring_options){ .argv = (const char *[]){ "true", NULL },
-			                                          .asynchronous = true,
-			                                          .confinement = &place.confinement });
-		}
-		for (int i = 0; i < COUNT; i++)
-			check_int(finish(processes[i]), i % 4 == 1 ? 126 : 0);
-		check_int(prctl(PR_GET_DUMPABLE), dumpable);
-	}
-	close_engine(engine);
-}
-
 SCENARIO(confine_paths, each_kind)
 {
 	struct place place;
@@ -125,7 +48,7 @@ SCENARIO(confine_paths, each_kind)
 
 	need_root();
 	make_place(&place, 7);
-	check_told(place.confinement, questions, text_for(7, expected, sizeof(expected)));
+	check_told(place.confinement, place_questions, place_text(7, expected, sizeof(expected)));
 }
 
 SCENARIO(confine_paths, function_by_libc)
@@ -138,7 +61,7 @@ SCENARIO(confine_paths, function_by_libc)
 	need_root();
 	make_place(&place, 8);
 	check_told_as(AS_FUNCTION, (struct pidring_options){ .libc_fork = true }, place.confinement,
-	              questions, text_for(8, expected, sizeof(expected)));
+	              place_questions, place_text(8, expected, sizeof(expected)));
 	check_told_as(
 		AS_FUNCTION, (struct pidring_options){ .libc_fork = true },
 		(struct pidring_confinement){ .settings = &setting,
@@ -174,8 +97,8 @@ SCENARIO(confine_paths, forkserver)
 		struct pidring_options options = { .start_method = PIDRING_FORKSERVER,
 			                           .confinement = &place.confinement };
 
-		check_text(told(engine, asking(program_kinds[i % 2], questions, options)),
-		           text_for(5, expected, sizeof(expected)));
+		check_text(told(engine, asking(program_kinds[i % 2], place_questions, options)),
+		           place_text(5, expected, sizeof(expected)));
 	}
 	close_engine(engine);
 }
@@ -235,210 +158,6 @@ SCENARIO(confine_paths, other_functions_fail_as_well)
 	}
 }
 
-/* --- many --- */
-
-static void check_many(struct pidring *engine, int count, bool asynchronous)
-{
-	struct pidring_process *processes[32];
-	char text[1024], expected[256];
-
-	check(count <= 32);
-	for (int i = 0; i < count; i++) {
-		struct place place;
-		enum target_kind kind = asynchronous && i % 2 ? AS_PROGRAM_LATER : AS_PROGRAM;
-
-		make_place(&place, i);
-		processes[i] = new_process(
-			engine, asking(kind, questions,
-		                       (struct pidring_options){ .stdout_to = PIDRING_STREAM_MEMORY,
-		                                                 .confinement = &place.confinement }));
-	}
-	check_int(pidring_start_many(processes, (size_t)count), count);
-	for (int i = 0; i < count; i++) {
-		ssize_t length;
-
-		check_int(join_code(processes[i]), 0);
-		length =
-			pread(pidring_process_stream(processes[i], STDOUT_FILENO), text, sizeof(text) - 1, 0);
-		check(length >= 0);
-		text[length] = '\0';
-		check_text(text, text_for(i, expected, sizeof(expected)));
-		pidring_process_free(processes[i]);
-	}
-}
-
-SCENARIO(confine_paths, start_many)
-{
-	struct pidring *engine = open_engine();
-
-	need_root();
-	check_many(engine, 32, false);
-	check_many(engine, 32, true);
-	close_engine(engine);
-}
-
-/* Some of them cannot be: the others are started. */
-SCENARIO(confine_paths, start_many_with_failures)
-{
-	enum { COUNT = 12 };
-	struct pidring *engine = open_engine();
-	struct pidring_process *processes[COUNT];
-	struct pidring_mount bad = { .target = "/no/such/target", .type = "tmpfs" };
-
-	need_root();
-	for (int i = 0; i < COUNT; i++) {
-		struct place place;
-
-		make_place(&place, i);
-		if (i % 3 == 1)
-			place.confinement.mounts = &bad;
-		processes[i] = new_process(engine,
-		                           (struct pidring_options){ .argv = (const char *[]){ "true", NULL },
-		                                                     .confinement = &place.confinement });
-	}
-	check_int(pidring_start_many(processes, COUNT), COUNT - COUNT / 3);
-	for (int i = 0; i < COUNT; i++) {
-		struct pidring_failure failure;
-
-		if (i % 3 == 1) {
-			check_int(pidring_process_failure(processes[i], &failure), 0);
-			check_int(failure.step, PIDRING_STEP_MOUNT);
-			check_int(failure.error, ENOENT);
-		} else {
-			check_int(join_code(processes[i]), 0);
-		}
-		pidring_process_free(processes[i]);
-	}
-	close_engine(engine);
-}
-
-SCENARIO(confine_paths, two_hundred)
-{
-	struct pidring *engine = open_engine();
-	int rounds = getenv("PIDRING_TEST_SMALL") != NULL ? 20 : 200;
-	int descriptors = 0;
-	char *mounts, *after;
-	struct place place;
-
-	need_root();
-	make_place(&place, 3);
-	mounts = text_of("/proc/self/mountinfo");
-	for (int i = 0; i < rounds; i++) {
-		struct pidring_process *process = start_process(
-			engine, (struct pidring_options){ .argv = (const char *[]){ "true", NULL },
-		                                          .asynchronous = i % 2,
-		                                          .confinement = &place.confinement });
-
-		check_int(finish(process), 0);
-		if (i == 4)
-			descriptors = count_descriptors();
-	}
-	check_int(count_descriptors(), descriptors);
-	after = text_of("/proc/self/mountinfo");
-	check_text(after, mounts);
-	free(mounts);
-	free(after);
-	close_engine(engine);
-}
-
-/* --- threads --- */
-
-struct errand {
-	struct pidring *engine;
-	int number;
-	int rounds;
-	int death_signal;
-};
-
-/* read_all has one buffer for all threads, so the program's answer is its exit code. */
-static void *start_in_thread(void *argument)
-{
-	const struct errand *errand = argument;
-	struct place place;
-	char command[256];
-
-	make_place(&place, errand->number);
-	snprintf(command, sizeof(command),
-	         "test $$ = 1 && test $(hostname) = place-%d && test $(id -u) = %d && test $(nice) = %d",
-	         errand->number, 1000 + errand->number, errand->number % 19);
-	for (int i = 0; i < errand->rounds; i++) {
-		struct pidring_process *process = start_process(
-			errand->engine,
-			(struct pidring_options){ .argv = (const char *[]){ "sh", "-c", command, NULL },
-		                                  .death_signal = errand->death_signal,
-		                                  .asynchronous = i % 2,
-		                                  .confinement = &place.confinement });
-
-		check_int(finish(process), 0);
-	}
-	return NULL;
-}
-
-SCENARIO(confine_paths, from_a_thread)
-{
-	struct errand errand = { .engine = open_engine(), .number = 4, .rounds = 2 };
-	pthread_t thread;
-
-	need_root();
-	for (int round = 0; round < 2; round++) {
-		errand.death_signal = round == 0 ? 0 : SIGKILL;
-		check_int(pthread_create(&thread, NULL, start_in_thread, &errand), 0);
-		check_int(pthread_join(thread, NULL), 0);
-	}
-	close_engine(errand.engine);
-}
-
-/* Each has its own place and none another's. */
-SCENARIO(confine_paths, from_many_threads)
-{
-	enum { COUNT = 6 };
-	struct pidring *engine = open_engine();
-	struct errand errands[COUNT];
-	pthread_t threads[COUNT];
-
-	need_root();
-	for (int i = 0; i < COUNT; i++) {
-		errands[i] = (struct errand){ .engine = engine, .number = i, .rounds = 8 };
-		check_int(pthread_create(&threads[i], NULL, start_in_thread, &errands[i]), 0);
-	}
-	for (int i = 0; i < COUNT; i++)
-		check_int(pthread_join(threads[i], NULL), 0);
-	close_engine(engine);
-}
-
-static void *wait_in_thread(void *latch)
-{
-	latch_wait(latch);
-	return NULL;
-}
-
-/* Functions of a process with threads, too. */
-SCENARIO(confine_paths, function_of_a_threaded_process)
-{
-	struct pidring_mount mount = { .target = "/mnt", .type = "tmpfs" };
-	struct latch latch = latch_open();
-	struct place place;
-	char expected[256];
-	pthread_t thread;
-
-	need_root();
-	make_place(&place, 7);
-	check_int(pthread_create(&thread, NULL, wait_in_thread, &latch), 0);
-	check_told(place.confinement, questions, text_for(7, expected, sizeof(expected)));
-	check_told_as(AS_FUNCTION, (struct pidring_options){ 0 },
-	              (struct pidring_confinement){ .user_name = "nobody", .no_new_privileges = true },
-	              QUESTIONS("status", "Uid", "status", "NoNewPrivs"),
-	              "Uid=65534 65534 65534 65534\nNoNewPrivs=1\n");
-	mount.target = "/no/such/target";
-	check_fails_as(AS_FUNCTION, (struct pidring_options){ 0 },
-	               (struct pidring_confinement){
-			       .namespaces = PIDRING_NAMESPACE_MOUNT, .mounts = &mount, .mount_count = 1 },
-	               PIDRING_STEP_MOUNT, ENOENT, "mount");
-	latch_release(&latch);
-	check_int(pthread_join(thread, NULL), 0);
-	latch_close(&latch);
-}
-
 /* Everything is copied by pidring_process_new: what was given may change afterwards. */
 SCENARIO(confine_paths, all_is_copied)
 {
@@ -451,14 +170,14 @@ SCENARIO(confine_paths, all_is_copied)
 	need_root();
 	make_place(&place, 9);
 	open_pipe(output);
-	process = new_process(engine, asking(AS_PROGRAM, questions,
+	process = new_process(engine, asking(AS_PROGRAM, place_questions,
 	                                     (struct pidring_options){ .stdout_to = PIDRING_STREAM_DESCRIPTOR,
 	                                                               .stdout_descriptor = output[1],
 	                                                               .confinement = &place.confinement }));
 	memset(&place, 0xff, sizeof(place));
 	check_int(pidring_process_start(process), 0);
 	close(output[1]);
-	check_text(read_all(output[0]), text_for(9, expected, sizeof(expected)));
+	check_text(read_all(output[0]), place_text(9, expected, sizeof(expected)));
 	close(output[0]);
 	check_int(finish(process), 0);
 	close_engine(engine);
@@ -474,11 +193,11 @@ SCENARIO(confine_paths, in_a_copy)
 
 	need_root();
 	make_place(&place, 11);
-	check_told(place.confinement, questions, text_for(11, expected, sizeof(expected)));
+	check_told(place.confinement, place_questions, place_text(11, expected, sizeof(expected)));
 	pid = fork();
 	check(pid >= 0);
 	if (pid == 0) {
-		check_told(place.confinement, questions, text_for(11, expected, sizeof(expected)));
+		check_told(place.confinement, place_questions, place_text(11, expected, sizeof(expected)));
 		_exit(0);
 	}
 	check_int(waitpid(pid, &status, 0), pid);
@@ -503,27 +222,68 @@ SCENARIO(confine_paths, capture)
 	pidring_captured_release(&captured);
 }
 
-/* An ordinary user's many, each with a user namespace whose maps this process writes. */
-SCENARIO(confine_paths, many_of_an_ordinary_user)
-{
-	enum { COUNT = 24 };
-	struct pidring *engine = open_engine();
-	struct pidring_process *processes[COUNT];
-	struct pidring_confinement confinement = { .size = sizeof(confinement),
-		                                   .namespaces =
-		                                           PIDRING_NAMESPACE_USER | PIDRING_NAMESPACE_PID,
-		                                   .set_user = true };
+/* --- what a function gets --- */
 
+static int count_own_descriptors(void *argument)
+{
+	(void)argument;
+	return count_descriptors();
+}
+
+static int count_shared_mappings(void *argument)
+{
+	FILE *file = fopen("/proc/self/maps", "re");
+	char line[4096];
+	int count = 0;
+
+	(void)argument;
+	check(file != NULL);
+	while (fgets(line, sizeof(line), file) != NULL)
+		count += strstr(line, " rw-s ") != NULL;
+	fclose(file);
+	return count;
+}
+
+static int count_in_function(struct pidring *engine, int (*count)(void *), bool libc_fork,
+                             const struct pidring_confinement *confinement)
+{
+	return finish(start_process(engine, (struct pidring_options){ .target = count,
+	                                                              .libc_fork = libc_fork,
+	                                                              .confinement = confinement }));
+}
+
+/* What its start has needed is not left in it: neither descriptors nor memory. */
+SCENARIO(confine_paths, functions_have_nothing_of_their_start)
+{
+	static int (*const counts[])(void *) = { count_own_descriptors, count_shared_mappings };
+	struct pidring *engine = open_engine();
+	int report;
+	struct pidring_join join = { .descriptor = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC) };
+	struct pidring_setting setting = { .kind = PIDRING_SETTING_NICE, .number = 5, .report = &report };
+	const struct pidring_confinement plain = { .size = sizeof(plain), .no_new_privileges = true };
+	const struct pidring_confinement variants[] = {
+		{ .size = sizeof(plain), .namespaces = PIDRING_NAMESPACE_USER },
+		{ .size = sizeof(plain), .settings = &setting, .setting_count = 1 },
+		{ .size = sizeof(plain), .joins = &join, .join_count = 1 },
+		{ .size = sizeof(plain),
+		  .namespaces = PIDRING_NAMESPACE_USER,
+		  .settings = &setting,
+		  .setting_count = 1,
+		  .joins = &join,
+		  .join_count = 1 },
+	};
+
+	need_root();
 	need_user_namespaces();
-	become_ordinary();
-	for (int i = 0; i < COUNT; i++)
-		processes[i] = new_process(
-			engine,
-			(struct pidring_options){ .argv = (const char *[]){ "sh", "-c", "exit $$", NULL },
-		                                  .asynchronous = i % 2,
-		                                  .confinement = &confinement });
-	check_int(pidring_start_many(processes, COUNT), COUNT);
-	for (int i = 0; i < COUNT; i++)
-		check_int(finish(processes[i]), 1);
+	for (size_t i = 0; i < 4; i++) {
+		bool libc_fork = i % 2;
+		int expected = count_in_function(engine, counts[i / 2], libc_fork, &plain);
+
+		/* The last one cannot be had from libc's fork. */
+		for (size_t k = 0; k < sizeof(variants) / sizeof(variants[0]) - libc_fork; k++)
+			check_int(count_in_function(engine, counts[i / 2], libc_fork, &variants[k]),
+			          expected);
+	}
+	close(join.descriptor);
 	close_engine(engine);
 }

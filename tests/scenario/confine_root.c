@@ -284,3 +284,16 @@ SCENARIO(confine_root, of_an_ordinary_user)
 	remove_small_root(&root);
 	close_engine(engine);
 }
+
+/* The root that it has already. */
+SCENARIO(confine_root, same_root)
+{
+	need_root();
+	for (size_t i = 0; i < 2; i++) {
+		check_told((struct pidring_confinement){ .root = "/", .namespaces = ways[i] },
+		           QUESTIONS("directory"), "directory=/\n");
+		check_told_with((struct pidring_options){ .working_directory = "tmp" },
+		                (struct pidring_confinement){ .root = "/", .namespaces = ways[i] },
+		                QUESTIONS("directory"), "directory=/tmp\n");
+	}
+}

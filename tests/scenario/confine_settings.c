@@ -119,6 +119,27 @@ SCENARIO(confine_settings, oom_score)
 	              QUESTIONS("oom_score"), "oom_score=777\n");
 }
 
+/* Its file in proc is its own before it joins. */
+SCENARIO(confine_settings, oom_score_of_one_that_joins)
+{
+	struct pidring *engine = open_engine();
+	struct pidring_setting setting = { .kind = PIDRING_SETTING_OOM_SCORE, .number = 500 };
+	struct pidring_join join;
+	struct lingerer host;
+
+	need_user_namespaces();
+	become_ordinary();
+	host = start_lingerer(engine, (struct pidring_confinement){ .namespaces = PIDRING_NAMESPACE_USER });
+	join = (struct pidring_join){ .descriptor = pidring_process_sentinel(host.process),
+		                      .namespaces = PIDRING_NAMESPACE_USER };
+	check_told(
+		(struct pidring_confinement){
+			.joins = &join, .join_count = 1, .settings = &setting, .setting_count = 1 },
+		QUESTIONS("oom_score"), "oom_score=500\n");
+	end_lingerer(&host);
+	close_engine(engine);
+}
+
 SCENARIO(confine_settings, timer_slack)
 {
 	check_setting((struct pidring_setting){ .kind = PIDRING_SETTING_TIMER_SLACK, .value = 123456 },
@@ -297,4 +318,31 @@ SCENARIO(confine_settings, reports_of_start_many)
 		check_int(finish(processes[i]), 0);
 	}
 	close_engine(engine);
+}
+
+/* Where it was to be stored may be gone with the process that has been freed. */
+SCENARIO(confine_settings, report_of_one_that_is_freed)
+{
+	struct slow_program slow = make_slow_program_unless_suspended();
+	struct pidring *engine = open_engine();
+	int report = 12345;
+	struct pidring_setting setting = { .kind = PIDRING_SETTING_NICE, .number = 4, .report = &report };
+	struct pidring_confinement confinement = { .size = sizeof(confinement),
+		                                   .settings = &setting,
+		                                   .setting_count = 1 };
+	const char *const argv[] = { slow.path, NULL };
+	struct pidring_event event;
+
+	pidring_process_free(start_process(
+		engine,
+		(struct pidring_options){ .argv = argv, .asynchronous = true, .confinement = &confinement }));
+	check_int(report, 12345);
+	let_go(&slow);
+	while (!has_no_children())
+		check_int(pidring_wait(engine, &event, 1, 20 * MILLISECONDS), 0);
+	check_int(pidring_wait(engine, &event, 1, 0), 0);
+	check_int(report, 12345);
+	remove_slow_program(&slow);
+	close_engine(engine);
+	check_int(report, 12345);
 }

@@ -146,6 +146,15 @@ static void check_worked(struct pidring_process *process, int code)
 	fail("it ended with %d", code);
 }
 
+/* An asynchronous start needs its streams until it is known how it went. */
+static void await_start(struct pidring *engine, struct pidring_process *process)
+{
+	struct pidring_event event = { 0 };
+
+	while (event.process != process)
+		check_int(pidring_wait(engine, &event, 1, PIDRING_FOREVER), 1);
+}
+
 const char *told(struct pidring *engine, struct pidring_options options)
 {
 	struct pidring_process *process;
@@ -156,9 +165,8 @@ const char *told(struct pidring *engine, struct pidring_options options)
 	options.stdout_to = PIDRING_STREAM_DESCRIPTOR;
 	options.stdout_descriptor = ends[1];
 	process = start_process(engine, options);
-	/* An asynchronous start needs it until it is known how it went. */
 	if (options.asynchronous)
-		check_int(pidring_wait(engine, &(struct pidring_event){ 0 }, 1, PIDRING_FOREVER), 1);
+		await_start(engine, process);
 	close(ends[1]);
 	text = read_all(ends[0]);
 	close(ends[0]);

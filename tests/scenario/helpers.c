@@ -368,6 +368,24 @@ const char *output_of(struct pidring *engine, struct pidring_options options, in
 	return text;
 }
 
+/* --- control groups --- */
+
+struct pidring_cgroup *open_group_with(struct pidring *engine, struct pidring_cgroup_options options)
+{
+	struct pidring_cgroup *group = NULL;
+	int result;
+
+	options.size = sizeof(options);
+	result = pidring_cgroup_new(&group, engine, &options);
+	if (result == -ENOSYS)
+		skip("no control groups of version 2 are mounted");
+	if (result == -EACCES || result == -EPERM || result == -EROFS)
+		skip("no control group can be made here");
+	check_int(result, 0);
+	check(group != NULL);
+	return group;
+}
+
 /* --- other programs --- */
 
 const char *own_path(void)
@@ -559,6 +577,22 @@ struct slow_program make_slow_program(void)
 		skip("files cannot be leased here");
 	}
 	return program;
+}
+
+static void skip_if_suspended(void)
+{
+	struct pidring *engine = open_engine();
+	enum pidring_birth birth = features_of(engine).program_birth;
+
+	close_engine(engine);
+	if (birth == PIDRING_BIRTH_CLONE_VFORK)
+		skip("on this path the caller is suspended until execve");
+}
+
+struct slow_program make_slow_program_unless_suspended(void)
+{
+	skip_if_suspended();
+	return make_slow_program();
 }
 
 void let_go(struct slow_program *program)

@@ -200,8 +200,15 @@ struct slow_program {
 
 /* Skips where files cannot be leased. */
 struct slow_program make_slow_program(void);
+/* Skips on the path that suspends the caller of a start until execve. */
+struct slow_program make_slow_program_unless_suspended(void);
 void let_go(struct slow_program *program);
 void remove_slow_program(struct slow_program *program);
+
+/* --- control groups --- */
+
+/* `options` without size. Skips where there are none, or none can be made. */
+struct pidring_cgroup *open_group_with(struct pidring *engine, struct pidring_cgroup_options options);
 
 /* --- what the kernel says --- */
 

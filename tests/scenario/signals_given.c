@@ -109,6 +109,26 @@ SCENARIO(signals_given, empty_sets)
 	              text_for(0, 0));
 }
 
+/* All but the two that nobody can ignore, and those of libc's own. The program is one without handlers of its own. */
+SCENARIO(signals_given, all_ignored)
+{
+	static const char *const argv[] = { "cat", "/proc/self/status", NULL };
+	struct pidring *engine = open_engine();
+	struct pidring_options options = { .argv = argv };
+	char expected[64];
+	sigset_t all;
+
+	sigfillset(&all);
+	options.ignored_signals = &all;
+	snprintf(expected, sizeof(expected), "SigIgn:\t%016llx\n",
+	         (unsigned long long)~(bits(SIGKILL, SIGSTOP) | bits(32, 33)));
+	for (int i = 0; i < 2; i++) {
+		options.asynchronous = i == 1;
+		check_contains(told(engine, options), expected);
+	}
+	close_engine(engine);
+}
+
 /* The sets are copied by pidring_process_new. */
 SCENARIO(signals_given, sets_are_copied)
 {
