@@ -239,6 +239,16 @@ static int check_root(const struct confinement *confinement, const char *root)
 	return 0;
 }
 
+/* However it is written. */
+static bool is_same_root(const struct confinement *confinement, const char *root)
+{
+	struct stat status, own;
+
+	if (!root || joins_mounts(confinement) || stat(root, &status) < 0 || stat("/", &own) < 0)
+		return false;
+	return status.st_dev == own.st_dev && status.st_ino == own.st_ino;
+}
+
 static int copy_files(struct confinement *confinement, const struct pidring_confinement *given)
 {
 	const struct pidring_mount proc = {
@@ -247,7 +257,8 @@ static int copy_files(struct confinement *confinement, const struct pidring_conf
 	int r = check_root(confinement, given->root);
 
 	if (r == 0)
-		r = copy_string(confinement, &confinement->root, given->root);
+		r = copy_string(confinement, &confinement->root,
+		                is_same_root(confinement, given->root) ? "/" : given->root);
 	confinement->read_only_root = given->read_only_root;
 	if (r < 0)
 		return r;

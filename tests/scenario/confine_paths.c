@@ -145,6 +145,7 @@ SCENARIO(confine_paths, other_functions_fail_as_well)
 		{ .kind = PIDRING_SETTING_OOM_SCORE, .number = -900 },
 	};
 
+	need_no_niceness();
 	become_ordinary();
 	for (size_t i = 0; i < sizeof(variants) / sizeof(variants[0]); i++) {
 		report = 12345;

@@ -205,6 +205,7 @@ SCENARIO(confine_settings, hard_limit)
 
 SCENARIO(confine_settings, without_the_right_to)
 {
+	need_no_niceness();
 	become_ordinary();
 	check_required((struct pidring_setting){ .kind = PIDRING_SETTING_NICE, .number = -4 }, EACCES,
 	               "setting");
@@ -254,6 +255,7 @@ SCENARIO(confine_settings, several_reports)
 	struct pidring_confinement confinement = { .settings = settings,
 		                                   .setting_count = sizeof(settings) / sizeof(settings[0]) };
 
+	need_no_niceness();
 	become_ordinary();
 	for (enum target_kind kind = 0; kind < TARGET_KINDS; kind++) {
 		memset(reports, 0x55, sizeof(reports));
@@ -298,6 +300,7 @@ SCENARIO(confine_settings, reports_of_start_many)
 	struct pidring_process *processes[COUNT];
 	int reports[COUNT];
 
+	need_no_niceness();
 	become_ordinary();
 	for (int i = 0; i < COUNT; i++) {
 		struct pidring_setting setting = { .kind = PIDRING_SETTING_NICE,

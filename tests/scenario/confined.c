@@ -358,6 +358,12 @@ void need_root(void)
 		skip("only root may do that");
 }
 
+void need_no_niceness(void)
+{
+	if (getpriority(PRIO_PROCESS, 0) != 0)
+		skip("who runs the tests is nice, and only root may be less so");
+}
+
 void become_ordinary(void)
 {
 	if (geteuid() != 0)

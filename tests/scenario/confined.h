@@ -83,6 +83,8 @@ enum { NOBODY = 65534 };
 
 /* Ends the scenario as skipped for an ordinary user. */
 void need_root(void);
+/* Who is not root cannot go back to it. */
+void need_no_niceness(void);
 /* This process is an ordinary user's from now on. */
 void become_ordinary(void);
 /* Ends the scenario as skipped if an ordinary user may make no user namespaces. */
