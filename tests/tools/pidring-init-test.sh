@@ -187,15 +187,20 @@ EOF
 )
 same 'standard input is inherited' 'some input' "$(cat out)"
 
+# The two that libc hides are left out: make ignores them, and env cannot change that.
+ignored() {
+	printf 'SigIgn:\t%016x' $((0x$(sed -n 's/^SigIgn:[[:space:]]*//p' out) & ~0x180000000))
+}
+
 env --default-signal --block-signal=TTIN,ILL,TERM --ignore-signal=TTOU,SEGV,INT,CHLD "$run" \
 	cat /proc/self/status >out
 same 'blocked signals are inherited, and no others' 'SigBlk:	0000000000104008' "$(grep SigBlk out)"
-same 'ignored signals are inherited, SIGCHLD too' 'SigIgn:	0000000000210402' "$(grep SigIgn out)"
+same 'ignored signals are inherited, SIGCHLD too' 'SigIgn:	0000000000210402' "$(ignored)"
 env --default-signal --ignore-signal=HUP,RTMIN "$run" sh -c 'exec cat /proc/self/status' >out
-same 'ignored signals are inherited without SIGCHLD' 'SigIgn:	0000000200000001' "$(grep SigIgn out)"
+same 'ignored signals are inherited without SIGCHLD' 'SigIgn:	0000000200000001' "$(ignored)"
 env --default-signal "$run" sh -c 'exec cat /proc/self/status' >out
 same 'nothing is blocked or ignored otherwise' 'SigBlk:	0000000000000000 SigIgn:	0000000000000000' \
-	"$(grep SigBlk out) $(grep SigIgn out)"
+	"$(grep SigBlk out) $(ignored)"
 timeout 20 env --ignore-signal=CHLD "$run" sh -c 'exit 9'
 same 'SIGCHLD ignored at the start is no hang' 9 $?
 
