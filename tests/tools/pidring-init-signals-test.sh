@@ -26,7 +26,13 @@ same 'the init has survived them' S "$(state $pid)"
 stop_listening
 same 'the program was killed: exit status' 137 $status
 
-for signal in 32 33; do
+# What make runs ignores these two, and so would the program.
+hidden='32 33'
+if [ $((0x$(sed -n 's/^SigIgn:[[:space:]]*//p' /proc/self/status) & 0x180000000)) -ne 0 ]; then
+	echo 'skipped: signals 32 and 33, which are ignored here'
+	hidden=
+fi
+for signal in $hidden; do
 	rm -f go
 	begin --end-on none sh -c 'echo >go; exec sleep 1000'
 	until_true test -e go
