@@ -19,25 +19,17 @@ const char init_step_name[] = "pidring-init: pid";
 /* Of the process that runs it, whose memory is still this program's then. */
 const char init_step_file[] = "/proc/self/exe";
 
-/* Options are for this init, not for one that the program may run. */
+/* Options are for this init, not for one that the program may run. In place: unsetenv(3) does not find an entry without
+ * a '=', which execve(2) passes on as any other. */
 static void remove_own_variables(void)
 {
 	static const char prefix[] = "PIDRING_INIT_";
-	char name[128];
-	char **entry = environ;
+	char **kept = environ;
 
-	while (*entry) {
-		size_t length = strcspn(*entry, "=");
-
-		if (strncmp(*entry, prefix, sizeof(prefix) - 1) != 0 || length >= sizeof(name)) {
-			entry++;
-			continue;
-		}
-		memcpy(name, *entry, length);
-		name[length] = '\0';
-		unsetenv(name);
-		entry = environ;
-	}
+	for (char **entry = environ; *entry; entry++)
+		if (strncmp(*entry, prefix, sizeof(prefix) - 1) != 0)
+			*kept++ = *entry;
+	*kept = NULL;
 }
 
 static int change(const char *text)

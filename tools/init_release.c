@@ -63,6 +63,20 @@ static void release_streams(void)
 	close(null);
 }
 
+void init_release_occupy(void)
+{
+	int descriptor;
+
+	do {
+		descriptor = open("/dev/null", O_RDWR | O_CLOEXEC);
+		/* Without it, something that can neither be read nor written. */
+		if (descriptor < 0)
+			descriptor = open("/", O_PATH | O_CLOEXEC);
+	} while (descriptor >= 0 && descriptor <= STDERR_FILENO);
+	if (descriptor >= 0)
+		close(descriptor);
+}
+
 void init_release(void)
 {
 	if (chdir("/") < 0)

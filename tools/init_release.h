@@ -7,4 +7,8 @@
  * to say goes to standard error. To be called when the program has what it needs. */
 void init_release(void);
 
+/* Opens those of the three standard descriptors that were handed over closed, so that nothing of our own lands there. The
+ * program finds them closed. */
+void init_release_occupy(void);
+
 #endif

@@ -14,7 +14,7 @@ for code in 0 1 2 77 125 126 127 128 200 255; do
 	go sh -c "exit $code"
 	same "the program ends with $code" $code $status
 done
-for signal in 1 2 9 11 15 31 34 64; do
+for signal in 1 2 9 11 15 31 34 61 64; do
 	go sh -c "ulimit -c 0; kill -$signal \$\$"
 	same "the program is ended by signal $signal" $((128 + signal)) $status
 done
@@ -164,6 +164,23 @@ same 'a variable that stands for nothing is no small matter' 125 $?
 holds 'a variable that stands for nothing: says which' '*PIDRING_INIT_CAP_KEPE*' "$(cat err)"
 PIDRING_INIT_PAUSE=no PIDRING_INIT_VERBOSE=2 timeout 60 "$run" true 2>err
 holds 'flags and levels' '*has ended with 0*' "$(cat err)"
+
+if command -v python3 >/dev/null; then
+	# Only execve(2) itself lets an entry be without a '='.
+	cat >bare.py <<'EOT'
+import ctypes, sys
+def list_of(words):
+    return (ctypes.c_char_p * (len(words) + 1))(*[word.encode() for word in words], None)
+ctypes.CDLL(None).execve(sys.argv[1].encode(), list_of(sys.argv[1:]),
+                         list_of(["PIDRING_INIT_REWRITE", "PIDRING_INIT_GRACE=1s", "KEPT=1"]))
+EOT
+	same 'a variable without a value' 'KEPT=1 0' "$(timeout 20 python3 bare.py "$run" /usr/bin/env | tr '\n' ' ')$(
+		timeout 20 python3 bare.py "$run" /usr/bin/env >out
+		echo $?
+	)"
+else
+	skip 'a variable without a value: no python3 to make one'
+fi
 
 go --env A=1 --env 'B=x y' --env HOME sh -c 'echo "$A,$B,${HOME-unset}"'
 same '--env sets and removes' '1,x y,unset' "$out"
