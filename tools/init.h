@@ -33,6 +33,7 @@ struct init {
 	pid_t pid;
 	bool runs; /* the program has not ended */
 	int code;  /* what the exit status is made of, as of PIDRING_EXITED */
+	bool lost; /* somebody else knows it: there is no code */
 
 	enum init_phase phase;
 	int64_t phase_end; /* CLOCK_MONOTONIC; PIDRING_FOREVER: it has none */

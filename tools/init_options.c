@@ -328,10 +328,9 @@ static int take_descriptor(const char *text, int *ret_descriptor, struct init_er
 	if (init_read_number(text, strlen(text), 0, 1 << 30, &number, error) < 0)
 		return init_error_set(error, "'%.80s' is no descriptor", text);
 	flags = fcntl((int)number, F_GETFL);
-	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY)
+	/* What is close-on-exec was not handed to us. */
+	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY || fcntl((int)number, F_GETFD) != 0)
 		return init_error_set(error, "descriptor %d cannot be written to", (int)number);
-	if (number > STDERR_FILENO)
-		fcntl((int)number, F_SETFD, FD_CLOEXEC);
 	*ret_descriptor = (int)number;
 	return 0;
 }

@@ -2,6 +2,7 @@
 #include "init_status.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -56,6 +57,34 @@ static void notify(const struct init_status *status, const char *text)
 	close(descriptor);
 }
 
+static int copy(int descriptor)
+{
+	return descriptor < 0 ? -1 : fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+}
+
+/* Both may have been handed over as one. */
+static void close_handed_over(int one, int other)
+{
+	if (one > STDERR_FILENO)
+		close(one);
+	if (other > STDERR_FILENO && other != one)
+		close(other);
+}
+
+int init_status_take(struct init_status *status)
+{
+	int lines = status->descriptor, ready = status->ready_descriptor;
+
+	status->descriptor = copy(lines);
+	if (status->descriptor < 0 && lines >= 0)
+		return -errno;
+	status->ready_descriptor = copy(ready);
+	if (status->ready_descriptor < 0 && ready >= 0)
+		return -errno;
+	close_handed_over(lines, ready);
+	return 0;
+}
+
 void init_status_ready(struct init_status *status, pid_t pid)
 {
 	char text[64];
@@ -66,8 +95,7 @@ void init_status_ready(struct init_status *status, pid_t pid)
 	if (status->ready_descriptor < 0)
 		return;
 	init_write(status->ready_descriptor, "\n", 1, 0);
-	if (status->ready_descriptor > STDERR_FILENO)
-		close(status->ready_descriptor);
+	close(status->ready_descriptor);
 	status->ready_descriptor = -1;
 }
 
@@ -90,12 +118,15 @@ void init_status_signal(struct init_status *status, int received, int sent, cons
 		    sent, target);
 }
 
-void init_status_ended(struct init_status *status, const char *event, pid_t pid, int code)
+void init_status_ended(struct init_status *status, const char *name, pid_t pid,
+                       const struct pidring_event *event)
 {
-	if (code < 0)
-		put(status, "{\"event\":\"%s\",\"pid\":%d,\"signal\":%d}\n", event, (int)pid, -code);
+	if (event->unknown)
+		put(status, "{\"event\":\"%s\",\"pid\":%d,\"error\":\"ENODATA\"}\n", name, (int)pid);
+	else if (event->code < 0)
+		put(status, "{\"event\":\"%s\",\"pid\":%d,\"signal\":%d}\n", name, (int)pid, -event->code);
 	else
-		put(status, "{\"event\":\"%s\",\"pid\":%d,\"code\":%d}\n", event, (int)pid, code);
+		put(status, "{\"event\":\"%s\",\"pid\":%d,\"code\":%d}\n", name, (int)pid, event->code);
 }
 
 void init_status_exit(struct init_status *status, int code)

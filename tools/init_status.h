@@ -3,6 +3,7 @@
 #ifndef PIDRING_INIT_STATUS_H
 #define PIDRING_INIT_STATUS_H
 
+#include <pidring.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -14,14 +15,18 @@ struct init_status {
 	uint64_t dropped;     /* lines that nobody has made room for */
 };
 
+/* Takes both descriptors: copies of our own, whose numbers nothing else gets. What was handed over above 2 is closed; the
+ * program has not been started yet. 0 or a negated errno. */
+int init_status_take(struct init_status *status);
 /* The program runs, as this process (0: there is none). */
 void init_status_ready(struct init_status *status, pid_t pid);
 /* The end has begun. */
 void init_status_stopping(struct init_status *status);
 /* A signal has come, and went on as another one (0: it was dropped) to so many, or to -errno. */
 void init_status_signal(struct init_status *status, int received, int sent, const char *target, int result);
-/* Somebody has ended: "ended" for the program, "orphan" for others. `code` as of PIDRING_EXITED. */
-void init_status_ended(struct init_status *status, const char *event, pid_t pid, int code);
+/* Somebody has ended: "ended" for the program, "orphan" for others. */
+void init_status_ended(struct init_status *status, const char *name, pid_t pid,
+                       const struct pidring_event *event);
 /* The last line. */
 void init_status_exit(struct init_status *status, int code);
 

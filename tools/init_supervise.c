@@ -26,13 +26,14 @@ int64_t init_now(void)
 static void program_ended(struct init *init, const struct pidring_event *event)
 {
 	init->code = event->code;
+	init->lost = event->unknown;
 	if (event->unknown)
 		init_say(INIT_WARNING, "somebody else has reaped the program; how it ended is lost");
 	else if (event->code < 0)
 		init_say(INIT_NOTICE, "the program was ended by %s", init_signal_name(-event->code));
 	else
 		init_say(INIT_NOTICE, "the program has ended with %d", event->code);
-	init_status_ended(&init->status, "ended", init->pid, event->code);
+	init_status_ended(&init->status, "ended", init->pid, event);
 	/* Whoever comes after must be able to read from it. */
 	init_terminal_take_back(&init->terminal, init->pid);
 	init_end_program_ended(init);
@@ -42,9 +43,11 @@ static void orphan_ended(struct init *init, const struct pidring_event *event)
 {
 	init_say(init->options->warn_on_reap == PIDRING_YES ? INIT_WARNING : INIT_DETAIL,
 	         "Reaped zombie process with pid=%d", (int)event->pid);
-	init_status_ended(&init->status, "orphan", event->pid, event->code);
-	if (init->options->ending == INIT_END_LAST && init->phase == INIT_WAITING)
+	init_status_ended(&init->status, "orphan", event->pid, event);
+	if (init->options->ending == INIT_END_LAST && init->phase == INIT_WAITING) {
 		init->code = event->code;
+		init->lost = event->unknown;
+	}
 	init_end_other_ended(init);
 }
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* pidring-init: runs a program as an init does: forwards signals, reaps orphans, ends with it and takes the rest along. */
-#include <errno.h>
 #include <pidring.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,8 +77,10 @@ static void prepare_terminal(struct init *init)
 static int begin(struct init *init)
 {
 	const struct init_options *options = init->options;
-	int result = init_signals_open(&init->signals);
+	int result = init_status_take(&init->status);
 
+	if (result == 0)
+		result = init_signals_open(&init->signals);
 	if (result == 0)
 		result = open_engine(init);
 	if (result == 0)
@@ -97,9 +98,9 @@ static int begin(struct init *init)
 
 static int exit_status(const struct init *init)
 {
-	int code = init->code == -ENODATA ? init->options->manner->own_error
-	           : init->code < 0       ? 128 - init->code
-	                                  : init->code;
+	int code = init->lost       ? init->options->manner->own_error
+	           : init->code < 0 ? 128 - init->code
+	                            : init->code;
 
 	return init->options->codes[code & 255];
 }
@@ -152,6 +153,7 @@ int main(int argument_count, char **arguments)
 
 	if (argument_count > 1 && strcmp(arguments[0], init_step_name) == 0)
 		return init_step(arguments + 1);
+	init_release_occupy();
 	init_signals_hold(&init.signals);
 	result = init_options_parse(&options, argument_count, arguments, &error);
 	init_say_set(options.manner->prefix, options.verbosity);

@@ -45,6 +45,22 @@ same 'standard input and output are /dev/null, standard error stays' "/dev/null 
 stop_listening
 exec 7>&- 8<&-
 
+# Nothing of its own takes the places of standard descriptors that were closed: each signal arrives, none is lost.
+for closed in '<&-' '>&-' '<&- >&-' '<&- >&- 2>&-'; do
+	rm -f got
+	eval "env --default-signal \"\$run\" ./listen $closed &"
+	pid=$!
+	until_true has_lines got 1
+	program=$(head -n 1 got)
+	until_true is_in_root $pid
+	kill -USR1 $pid
+	until_true heard 10
+	same "started with $closed: signals arrive" '10 ' "$(all_heard)"
+	stop_listening
+done
+"$run" sh -c 'for one in 0 1; do [ -e /proc/$$/fd/$one ] || set -- "$@" $one; done; echo "$@" >closed' sh <&- >&-
+same 'the program finds closed what was closed' '0 1' "$(cat closed)"
+
 # Asleep, it wakes up when there is something to do, and for nothing else, however long this takes: of a timer there would
 # be no end of wake-ups.
 listening
@@ -77,6 +93,22 @@ same '--status-fd: each line is one of JSON' 0 "$(grep -cv '^{"event":"[a-z]*"\(
 same '--status-fd: what it tells' 'started signal signal ended stopping exit ' \
 	"$(sed 's/{"event":"\([a-z]*\)".*/\1/' status | grep -v orphan | tr '\n' ' ')"
 holds '--status-fd: the exit code' '*{"event":"exit","code":*' "$(cat status)"
+
+events() {
+	sed -n 's/{"event":"\([a-z]*\)".*/\1/p' "$1" | tr '\n' ' '
+}
+go --status-fd 1 sh -c 'exit 4'
+same '--status-fd=1' '4 started ended stopping exit ' "$status $(events out)"
+go --status-fd 2 sh -c 'exit 4'
+same '--status-fd=2' '4 started ended stopping exit ' "$status $(events err)"
+go --status-fd 0 sh -c 'exit 4' 0>status
+same '--status-fd=0' '4 started ended stopping exit ' "$status $(events status)"
+bash -c 'exec "$@" 200>status' bash "$run" --status-fd 200 sh -c '[ ! -e /proc/$$/fd/200 ]'
+same '--status-fd=200: and not for the program' '0 started ended stopping exit ' "$? $(events status)"
+bash -c 'exec "$@" 7>status' bash "$run" --status-fd 7 --ready-fd 7 true
+same '--status-fd and --ready-fd are one' '0 started ended stopping exit  1' "$? $(events status) $(grep -cx '' status)"
+timeout 20 "$run" --status-fd 1 true >&- 2>err
+same '--status-fd=1 that is closed is refused' 125 $?
 
 go --ready-fd 1 sh -c 'exit 0'
 same '--ready-fd: a line end when the program runs' 1 "$(wc -l <out)"
