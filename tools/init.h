@@ -37,6 +37,8 @@ struct init {
 
 	enum init_phase phase;
 	int64_t phase_end; /* CLOCK_MONOTONIC; PIDRING_FOREVER: it has none */
+	int64_t killed;    /* when everybody was killed last */
+	int64_t kill_due;  /* when it is to be done again; PIDRING_FOREVER: not at all */
 	bool rest_told;    /* the others were sent SIGTERM */
 
 	int64_t due[INIT_SIGNALS + 1]; /* when a signal that came is to be forwarded; 0: none waits */

@@ -9,6 +9,8 @@
 /* How long those who were killed may take to end. Longer takes only who hangs in the kernel, or belongs to
  * somebody whom this process may not signal. */
 #define KILL_GRACE PIDRING_SECONDS(5)
+/* Looking for everybody takes a while where there are many, and each who ends may ask for it. */
+#define BETWEEN_KILLS PIDRING_MILLISECONDS(50)
 
 static bool is_anybody_left(const struct init *init)
 {
@@ -47,6 +49,8 @@ static void kill_all(struct init *init)
 	if (init->cgroup)
 		pidring_cgroup_kill(init->cgroup);
 	signal_all(init, SIGKILL);
+	init->kill_due = PIDRING_FOREVER;
+	init->killed = init_now();
 }
 
 static void begin(struct init *init)
@@ -102,7 +106,7 @@ void init_end_program_ended(struct init *init)
 
 	init->runs = false;
 	if (init->phase != INIT_RUNNING) {
-		init_end_other_ended(init);
+		init_end_others_ended(init);
 		if (init->phase == INIT_STOPPING && !init->rest_told)
 			tell_rest(init);
 		return;
@@ -118,7 +122,7 @@ void init_end_program_ended(struct init *init)
 	enter(init, next, PIDRING_FOREVER);
 }
 
-void init_end_other_ended(struct init *init)
+void init_end_others_ended(struct init *init)
 {
 	if (init->phase == INIT_RUNNING || init->phase == INIT_OVER)
 		return;
@@ -126,9 +130,20 @@ void init_end_other_ended(struct init *init)
 		enter(init, INIT_OVER, PIDRING_FOREVER);
 		return;
 	}
+	if (init->phase != INIT_KILLING)
+		return;
+	/* They do go. */
+	init->phase_end = init_now() + KILL_GRACE;
 	/* Somebody may have been born while the others were killed. */
+	if (init->kill_due == PIDRING_FOREVER)
+		init->kill_due = init->killed + BETWEEN_KILLS;
+}
+
+void init_end_kill_again(struct init *init)
+{
 	if (init->phase == INIT_KILLING)
 		kill_all(init);
+	init->kill_due = PIDRING_FOREVER;
 }
 
 void init_end_time_over(struct init *init)
@@ -139,6 +154,7 @@ void init_end_time_over(struct init *init)
 		kill_all(init);
 		return;
 	}
-	init_say(INIT_WARNING, "somebody is left who cannot be killed");
+	if (is_anybody_left(init))
+		init_say(INIT_WARNING, "somebody is left who cannot be killed");
 	enter(init, INIT_OVER, PIDRING_FOREVER);
 }

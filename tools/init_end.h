@@ -14,8 +14,11 @@ void init_end_asked(struct init *init, int sent);
 /* The program has ended. */
 void init_end_program_ended(struct init *init);
 
-/* Somebody else has. */
-void init_end_other_ended(struct init *init);
+/* Others have, as many as were known at once. */
+void init_end_others_ended(struct init *init);
+
+/* It is time to kill those who were born since the last time. */
+void init_end_kill_again(struct init *init);
 
 /* The time of the phase is over. */
 void init_end_time_over(struct init *init);

@@ -13,7 +13,7 @@
 #include "init_say.h"
 
 #define SECOND INT64_C(1000000000)
-#define EVENTS 16
+#define EVENTS 64
 
 int64_t init_now(void)
 {
@@ -48,20 +48,30 @@ static void orphan_ended(struct init *init, const struct pidring_event *event)
 		init->code = event->code;
 		init->lost = event->unknown;
 	}
-	init_end_other_ended(init);
 }
 
+static void take_event(struct init *init, const struct pidring_event *event)
+{
+	if (event->type == PIDRING_EXITED)
+		program_ended(init, event);
+	else if (event->type == PIDRING_ORPHAN_ENDED)
+		orphan_ended(init, event);
+}
+
+/* All that are there: whether it is over is known when everybody who has been reaped was told. */
 static void take_events(struct init *init)
 {
 	struct pidring_event events[EVENTS];
-	int count = pidring_wait(init->engine, events, EVENTS, 0);
+	int count, taken = 0;
 
-	for (int i = 0; i < count; i++) {
-		if (events[i].type == PIDRING_EXITED)
-			program_ended(init, &events[i]);
-		else if (events[i].type == PIDRING_ORPHAN_ENDED)
-			orphan_ended(init, &events[i]);
-	}
+	do {
+		count = pidring_wait(init->engine, events, EVENTS, 0);
+		for (int i = 0; i < count; i++)
+			take_event(init, &events[i]);
+		taken += count > 0 ? count : 0;
+	} while (count == EVENTS);
+	if (taken > 0)
+		init_end_others_ended(init);
 }
 
 /* The terminal has stopped the program. Whoever waits for this process, a shell, must see it stopped, too. Where nobody
@@ -107,7 +117,7 @@ static int64_t earlier(int64_t one, int64_t other)
 /* Sleeps until there is something to do: without a timer unless a time was set. */
 static void wait_for_something(struct init *init, struct pollfd *items)
 {
-	int64_t until = earlier(init->phase_end, init_forward_next(init));
+	int64_t until = earlier(earlier(init->phase_end, init->kill_due), init_forward_next(init));
 	int64_t left = until == PIDRING_FOREVER ? 0 : until - init_now();
 	struct timespec timeout;
 
@@ -127,19 +137,22 @@ void init_supervise(struct init *init)
 	};
 
 	while (init->phase != INIT_OVER) {
+		int received = 0;
+
 		wait_for_something(init, items);
 		/* One at a time: what a signal begins may end it all. */
-		if (items[0].revents) {
-			int received = init_signals_read(&init->signals);
-
-			if (received > 0)
-				init_forward(init, received);
-		}
-		if (items[1].revents) {
+		if (items[0].revents)
+			received = init_signals_read(&init->signals);
+		/* Before the signal goes on: those who are left when the program has ended are to get it. */
+		if (items[1].revents || received > 0) {
 			take_events(init);
 			look_for_stop(init);
 		}
+		if (received > 0 && init->phase != INIT_OVER)
+			init_forward(init, received);
 		init_forward_due(init);
+		if (init->kill_due <= init_now())
+			init_end_kill_again(init);
 		if (init->phase_end != PIDRING_FOREVER && init->phase_end <= init_now())
 			init_end_time_over(init);
 	}

@@ -120,6 +120,7 @@ static int run(struct init *init)
 	int status;
 
 	init->phase_end = PIDRING_FOREVER;
+	init->kill_due = PIDRING_FOREVER;
 	init->terminal.descriptor = -1;
 	init->status = (struct init_status){ .descriptor = init->options->status_descriptor,
 		                             .ready_descriptor = init->options->ready_descriptor };

@@ -135,6 +135,34 @@ kill -USR1 $pid
 ended $pid
 same '--end=wait: signals go to those who are left' '4 10' "$status $(tail -n +2 got | head -n 1)"
 
+rm -f o3 got
+begin --end wait sh -c './orphan o3 ./listen 10 got; until [ -s got ]; do sleep 0.01; done; echo $$ >main; exec sleep 1000'
+program=$(pid_in main)
+until_true is_in_root $pid
+kill -STOP $pid
+until_true is_stopped $pid
+kill -USR1 $pid
+kill -KILL "$program"
+until_true has_ended "$program"
+kill -CONT $pid
+ended $pid
+same 'so does a signal that came before the init knew that the program has ended' '137 10' \
+	"$status $(tail -n +2 got | grep -x 10)"
+
+# Hundreds who do not listen, each of whom ends by itself.
+cat >crowd <<'EOF'
+#!/bin/sh
+trap '' TERM
+for one in $(seq 400); do sleep 1000 & done
+echo $$ >crowded
+EOF
+chmod 755 crowd
+rm -f crowded
+begin --grace 0 --status-fd 1 ./crowd
+ended $pid
+same 'a crowd is killed' '0 400' "$status $(grep -c '"event":"orphan".*"signal":9' out)"
+same 'a crowd is killed: nobody is left' '' "$(cat err)"
+
 # --- a terminating signal ---
 
 rm -f o3 got got3
