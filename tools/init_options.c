@@ -464,14 +464,6 @@ static int apply_row(struct init_options *options, const struct option_row *row,
 	return 0;
 }
 
-/* Puts what the value is about before a sentence about it. */
-static int explain_at(struct init_error *error, const char *where)
-{
-	struct init_error what = *error;
-
-	return init_error_set(error, "%.60s: %.180s", where, what.text);
-}
-
 /* --- the environment --- */
 
 /* NAME for "name-of-option", in capitals. */
@@ -527,7 +519,7 @@ static int apply_variable(struct init_options *options, const char *entry, struc
 		return init_error_set(error, "%s stands for no option", name);
 	result = row->repeated ? apply_words(options, row, value, error)
 	                       : apply_row(options, row, value, error);
-	return result < 0 ? explain_at(error, name) : 0;
+	return result < 0 ? init_error_at(error, name) : 0;
 }
 
 /* What the others are told by their variables. */
@@ -608,7 +600,7 @@ static int explain_misuse(int value, const char *word, struct init_error *error)
 	if (value == ':')
 		return init_error_set(error, "option '%.80s' needs an argument", word);
 	if (strncmp(word, "--", 2) == 0)
-		return init_error_set(error, "unrecognized option '%.80s'", word);
+		return init_error_set(error, "unrecognized option '%.80s'; try --help", word);
 	return init_error_set(error, "invalid option -- '%c'", optopt);
 }
 
@@ -638,7 +630,7 @@ static int apply_command_line(struct init_options *options, int argument_count, 
 			return explain_misuse(value, arguments[optind - 1], error);
 		spell(row, spelling, sizeof(spelling));
 		if (apply_row(options, row, optarg, error) < 0)
-			return explain_at(error, spelling);
+			return init_error_at(error, spelling);
 		if (options->action != INIT_ACTION_RUN)
 			return 0;
 	}

@@ -22,6 +22,13 @@ int init_error_set(struct init_error *error, const char *format, ...)
 	return -EINVAL;
 }
 
+int init_error_at(struct init_error *error, const char *where)
+{
+	struct init_error what = *error;
+
+	return init_error_set(error, "%.60s: %.180s", where, what.text);
+}
+
 /* Room for what is told of a text; an int for printf's precision. */
 static int shown(size_t length)
 {

@@ -18,6 +18,9 @@ struct init_error {
 /* Stores the sentence; always -EINVAL. */
 __attribute__((format(printf, 2, 3))) int init_error_set(struct init_error *error, const char *format, ...);
 
+/* Puts what the value is about before a sentence about it; always -EINVAL. */
+int init_error_at(struct init_error *error, const char *where);
+
 /* A word of a small language. */
 struct init_word {
 	const char *text;

@@ -70,8 +70,8 @@ go sh -c './orphan o3; ./orphan o4; sleep 1000 & exit 3'
 same 'the program ends: exit status' 3 $status
 same 'and everybody else has ended' 'ended' "$(all_have_ended "$(cat o3)" "$(cat o4)" && echo ended)"
 
-rm -f o3
-begin --grace 1h sh -c './orphan o3 ./listen 15 got; rm -f gone; until [ -s got ]; do sleep 0.01; done; exit 4'
+rm -f o3 got
+begin --grace 1h sh -c './orphan o3 ./listen 15 got; until [ -s got ]; do sleep 0.01; done; exit 4'
 ended $pid
 same 'the rest gets SIGTERM, and the grace ends when the last has ended' '4 15' "$status $(tail -n +2 got | head -n 1)"
 
@@ -127,7 +127,7 @@ for mode in wait:4 last:7; do
 	ended $pid
 	same "--end=${mode%:*}: and ends with" ${mode#*:} $status
 done
-rm -f o3
+rm -f o3 got
 begin --end wait sh -c './orphan o3 ./listen 10 got; until [ -s got ]; do sleep 0.01; done; exit 4'
 until_true has_lines got 1
 until_true has_only_child $pid "$(head -n 1 got)"

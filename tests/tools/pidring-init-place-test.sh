@@ -273,6 +273,17 @@ if command -v busybox >/dev/null; then
 	given '--root with --namespaces mount' '/ bin' --root "$directory/root" --namespaces mount sh -c 'echo $PWD $(cd / && echo b*)'
 	go --root "$directory/root" --user islander:islanders --env X=1 sh -c 'echo $HOME $X'
 	same '--root: users and groups of its files' '/home/islander 1' "$out$err"
+	# Links that would lead to the files of this system lead to those of the root, or nowhere.
+	mkdir "$directory/root/outside"
+	mv "$directory/root/etc/group" "$directory/root/outside/group"
+	ln -s /outside/group "$directory/root/etc/group"
+	given '--root: a link to a file of its own' '/home/islander' --root "$directory/root" --user islander:islanders \
+		sh -c 'echo $HOME'
+	echo 'strangers:x:780:' >"$directory/strangers"
+	ln -sf "$directory/strangers" "$directory/root/etc/group"
+	go --root "$directory/root" --user islander:strangers sh -c 'echo ran'
+	same '--root: a link that leaves it' '125 ' "$status $out"
+	holds '--root: a link that leaves it: no such group' '*--user: there is no group*strangers*' "$err"
 else
 	skip '--root: no busybox to put into one'
 fi

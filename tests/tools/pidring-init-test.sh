@@ -243,7 +243,7 @@ same 'called dumb-init: --version, to standard error' 'dumb-init' "$(./dumb-init
 same 'called tini: its own errors are 1' 1 $?
 ./dumb-init --yolo true 2>err
 same 'called dumb-init: its own errors are 1' 1 $?
-same 'called dumb-init: a word that is no option' "dumb-init: unrecognized option '--yolo'" "$(cat err)"
+same 'called dumb-init: a word that is no option' "dumb-init: unrecognized option '--yolo'; try --help" "$(cat err)"
 ./pidring-init --like tini --yolo true 2>err
 same '--like tini: the same' 1 $?
 same 'called dumb-init: a session of its own' same \
