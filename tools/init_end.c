@@ -81,6 +81,8 @@ void init_end_asked(struct init *init, int sent)
 	 * others follow when the program has ended. */
 	if (sent == SIGTERM)
 		tell_rest(init);
+	else
+		init_forward_send(init, SIGCONT);
 }
 
 /* The program has ended in the middle of its life. */

@@ -64,13 +64,22 @@ static bool stops_by_terminal(int signal_number)
 	return signal_number == SIGTSTP || signal_number == SIGTTIN || signal_number == SIGTTOU;
 }
 
-static void deliver(struct init *init, int received, int sent)
+/* The terminal sends the signals of its keys to a whole group. */
+static bool has_had_it(const struct init *init, int received)
+{
+	return (received == SIGINT || received == SIGQUIT || received == SIGTSTP) && init->runs &&
+	       getpgid(init->pid) == getpgrp();
+}
+
+static void deliver(struct init *init, int received, int sent, bool by_kernel)
 {
 	bool ends = init_end_is_meant(init, received);
 
 	/* SIGTERM goes to everybody then, the program included. */
 	if (ends && sent == SIGTERM)
 		tell(init, received, sent, "tree", 0);
+	else if (by_kernel && sent == received && has_had_it(init, received))
+		tell(init, received, sent, "terminal", 0);
 	else if (init->program)
 		send_on(init, received, sent);
 	if (ends)
@@ -79,7 +88,7 @@ static void deliver(struct init *init, int received, int sent)
 		kill(getpid(), SIGSTOP);
 }
 
-void init_forward(struct init *init, int received)
+void init_forward(struct init *init, int received, bool by_kernel)
 {
 	struct init_rewriting rewriting = init_rewrite(&init->options->rewritings, received);
 
@@ -88,7 +97,7 @@ void init_forward(struct init *init, int received)
 		return;
 	}
 	if (rewriting.delay == 0) {
-		deliver(init, received, rewriting.sent);
+		deliver(init, received, rewriting.sent, by_kernel);
 		return;
 	}
 	/* As with signals themselves: a second one while the first waits is the same one. */
@@ -104,7 +113,7 @@ void init_forward_due(struct init *init)
 		if (init->due[number] == 0 || init->due[number] > now)
 			continue;
 		init->due[number] = 0;
-		deliver(init, number, init_rewrite(&init->options->rewritings, number).sent);
+		deliver(init, number, init_rewrite(&init->options->rewritings, number).sent, false);
 	}
 }
 

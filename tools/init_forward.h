@@ -5,8 +5,8 @@
 
 #include "init.h"
 
-/* A signal has come: rewrites it and forwards it, now or when its delay is over. */
-void init_forward(struct init *init, int received);
+/* A signal has come, from the kernel or from somebody: rewrites it and forwards it, now or when its delay is over. */
+void init_forward(struct init *init, int received, bool by_kernel);
 
 /* Forwards those whose delay is over. */
 void init_forward_due(struct init *init);

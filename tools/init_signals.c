@@ -68,12 +68,13 @@ int init_signals_open(struct init_signals *signals)
 	return signals->descriptor < 0 ? -errno : 0;
 }
 
-int init_signals_read(const struct init_signals *signals)
+int init_signals_read(const struct init_signals *signals, bool *ret_by_kernel)
 {
 	struct signalfd_siginfo information;
 
 	if (read(signals->descriptor, &information, sizeof(information)) != (ssize_t)sizeof(information))
 		return 0;
+	*ret_by_kernel = information.ssi_code == SI_KERNEL;
 	return (int)information.ssi_signo;
 }
 

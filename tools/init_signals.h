@@ -20,8 +20,8 @@ void init_signals_hold(struct init_signals *signals);
 /* Opens the descriptor. 0 or a negated errno. */
 int init_signals_open(struct init_signals *signals);
 
-/* Takes one signal that has come; 0: none has. */
-int init_signals_read(const struct init_signals *signals);
+/* Takes one signal that has come, and whether the kernel itself has sent it, as for a key of the terminal; 0: none has. */
+int init_signals_read(const struct init_signals *signals, bool *ret_by_kernel);
 
 /* Takes this one, if it has come, and forgets it. */
 void init_signals_forget(int signal_number);

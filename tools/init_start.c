@@ -108,7 +108,7 @@ static struct pidring_options make_options(struct init *init)
 		.new_session = options->place == INIT_PLACE_SESSION,
 		/* A keyboard that somebody else has is not to be taken away. */
 		.foreground = options->place == INIT_PLACE_SESSION ||
-		              (options->place == INIT_PLACE_GROUP && init->terminal.had_foreground),
+		              (options->place == INIT_PLACE_GROUP && init->terminal.given),
 		.set_umask = options->umask_given,
 		.umask = options->umask,
 		.death_signal = options->death_signal,

@@ -89,9 +89,10 @@ static void follow_stop(struct init *init, int signal_number)
 			pidring_process_signal_group(init->program, SIGCONT);
 		return;
 	}
-	kill(getpid(), SIGSTOP);
+	/* With those who wait for it between the shell and here. */
+	kill(0, SIGSTOP);
 	/* Continued. The SIGCONT that did it has come, too, and is forwarded; but the keyboard must be there by then. */
-	if (init_terminal_is_ours(&init->terminal))
+	if (init->terminal.given && init_terminal_is_ours(&init->terminal))
 		init_terminal_give(&init->terminal, init->pid);
 }
 
@@ -137,19 +138,20 @@ void init_supervise(struct init *init)
 	};
 
 	while (init->phase != INIT_OVER) {
+		bool by_kernel = false;
 		int received = 0;
 
 		wait_for_something(init, items);
 		/* One at a time: what a signal begins may end it all. */
 		if (items[0].revents)
-			received = init_signals_read(&init->signals);
+			received = init_signals_read(&init->signals, &by_kernel);
 		/* Before the signal goes on: those who are left when the program has ended are to get it. */
 		if (items[1].revents || received > 0) {
 			take_events(init);
 			look_for_stop(init);
 		}
 		if (received > 0 && init->phase != INIT_OVER)
-			init_forward(init, received);
+			init_forward(init, received, by_kernel);
 		init_forward_due(init);
 		if (init->kill_due <= init_now())
 			init_end_kill_again(init);

@@ -71,6 +71,7 @@ static void prepare_terminal(struct init *init)
 	init_terminal_open(&init->terminal);
 	if (init->options->place == INIT_PLACE_SESSION)
 		init_terminal_give_up(&init->terminal);
+	init->terminal.given = init_terminal_may_be_given(&init->terminal);
 }
 
 /* Starts what there is to start. 0, or the exit status. */

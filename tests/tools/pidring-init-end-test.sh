@@ -186,6 +186,16 @@ ended $pid
 same 'SIGTERM as SIGQUIT: the program gets that, the rest SIGTERM when it has ended' '40 3 15' \
 	"$status $(tail -n +2 got | head -n 1) $(tail -n +2 got3 | head -n 1)"
 
+rm -f got
+listening -r TERM:QUIT --grace 1h
+kill -STOP "$program"
+until_true is_stopped "$program"
+kill -TERM $pid
+until_true is_not_stopped "$program"
+same 'SIGTERM as SIGQUIT: a program that was stopped hears it' 3 "$(until_true heard 3 && echo 3)"
+kill -KILL "$program"
+ended $pid
+
 listening --end-on INT --grace 100ms
 kill -TERM $pid
 until_true heard 15

@@ -292,6 +292,23 @@ same '^\ reaches the program' '2 3 ' "$(all_heard)"
 kill -s KILL "$(head -n 1 got)"
 off_keyboard
 
+rm -f got
+: >status
+on_keyboard "exec $run --place same --status-fd 7 -- ./listen 7>status"
+until_true has_lines got 1
+printf '\003' >&8
+until_true grep -q '"received":2' status
+printf '\034' >&8
+until_true grep -q '"received":3' status
+until_true heard 3
+same '--place=same: what the terminal has sent to the whole group is not forwarded' "terminal${nl}terminal" \
+	"$(sed -n 's/.*"to":"\([a-z]*\)".*/\1/p' status)"
+kill -INT "$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$(head -n 1 got)/status")"
+until_true grep -q '"to":"child"' status
+same '--place=same: what somebody has sent is' 1 "$(grep -c '"received":2,"sent":2,"to":"child"' status)"
+kill -s KILL "$(head -n 1 got)"
+off_keyboard
+
 # type_line WORDS: and the return key
 type_line() {
 	printf '%s\n' "$1" >&8
@@ -370,6 +387,48 @@ type_line fg
 type_line word
 until_true test -s went
 same 'a program that began in the background reads in the foreground' word "$(cat went)"
+type_line 'exit 0'
+off_keyboard
+
+# A script between the shell and the init, in the same group.
+rm -f sleeping went
+on_keyboard 'bash --norc --noprofile -i'
+type_line "sh -c '$run ./sleeper; echo done >went'"
+sleeper=$(pid_in sleeping)
+init=$(field PPid "$sleeper")
+printf '\032' >&8
+until_true is_stopped "$init"
+script=$(field PPid "$init")
+until_true is_stopped "$script"
+same 'in a script, ^Z stops the script, too' 'T T T' "$(state "$sleeper") $(state "$init") $(state "$script")"
+type_line fg
+until_true is_not_stopped "$sleeper"
+until_true has_keyboard "$sleeper"
+printf '\003' >&8
+until_true has_lines went 1
+same 'fg, and ^C ends the program' ended "$(has_ended "$sleeper" && echo ended)"
+
+# Another part of its pipeline has the keyboard, until the program asks for it.
+rm -f sleeping went got ask
+type_line "$run ./sleeper </dev/null | sh -c 'until [ -s sleeping ]; do sleep 0.02; done; read -r word </dev/tty; echo \$word >went'"
+sleeper=$(pid_in sleeping)
+type_line word
+until_true test -s went
+same 'another part of its pipeline reads from the keyboard' word "$(cat went)"
+kill -KILL "$sleeper"
+rm -f sleeping went
+cat >asker <<'EOF'
+#!/bin/sh
+echo $$ >sleeping
+read -r word </dev/tty
+echo "$word" >went
+EOF
+chmod 755 asker
+type_line "true | $run ./asker"
+pid_in sleeping >/dev/null
+type_line word
+until_true test -s went
+same 'a program in a pipeline that asks for the keyboard gets it' word "$(cat went)"
 type_line 'exit 0'
 off_keyboard
 
