@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "init_options.h"
 #include "init_say.h"
 
 static const char *const own_pids[] = { "LISTEN_PID", "WATCHDOG_PID" };
@@ -23,11 +24,10 @@ const char init_step_file[] = "/proc/self/exe";
  * a '=', which execve(2) passes on as any other. */
 static void remove_own_variables(void)
 {
-	static const char prefix[] = "PIDRING_INIT_";
 	char **kept = environ;
 
 	for (char **entry = environ; *entry; entry++)
-		if (strncmp(*entry, prefix, sizeof(prefix) - 1) != 0)
+		if (!init_options_is_variable(*entry))
 			*kept++ = *entry;
 	*kept = NULL;
 }

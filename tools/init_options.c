@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "init_say.h"
+
 #define DEFAULT_GRACE PIDRING_SECONDS(10)
 #define VARIABLE      "PIDRING_INIT_"
 
@@ -506,17 +508,37 @@ static int apply_words(struct init_options *options, const struct option_row *ro
 	return 0;
 }
 
-static int apply_variable(struct init_options *options, const char *entry, struct init_error *error)
+/* The option that an entry of the environment stands for; NULL: none. */
+static const struct option_row *row_of_entry(const char *entry)
+{
+	if (strncmp(entry, VARIABLE, strlen(VARIABLE)) != 0)
+		return NULL;
+	return find_variable(entry + strlen(VARIABLE), strcspn(entry, "=") - strlen(VARIABLE));
+}
+
+bool init_options_is_variable(const char *entry)
+{
+	return row_of_entry(entry) != NULL;
+}
+
+/* Not refused: who names a service as this program gets such variables from Kubernetes. */
+void init_options_warn(void)
+{
+	for (char **entry = environ; *entry; entry++)
+		if (strncmp(*entry, VARIABLE, strlen(VARIABLE)) == 0 && !row_of_entry(*entry))
+			init_say(INIT_WARNING, "%.*s stands for no option", (int)strcspn(*entry, "="),
+			         *entry);
+}
+
+static int apply_variable(struct init_options *options, const struct option_row *row, const char *entry,
+                          struct init_error *error)
 {
 	size_t length = strcspn(entry, "=");
-	const struct option_row *row = find_variable(entry + strlen(VARIABLE), length - strlen(VARIABLE));
 	const char *value = entry[length] ? entry + length + 1 : "";
 	char name[64];
 	int result;
 
 	snprintf(name, sizeof(name), "%.*s", (int)(length < 60 ? length : 60), entry);
-	if (!row)
-		return init_error_set(error, "%s stands for no option", name);
 	result = row->repeated ? apply_words(options, row, value, error)
 	                       : apply_row(options, row, value, error);
 	return result < 0 ? init_error_at(error, name) : 0;
@@ -544,9 +566,9 @@ static int apply_variables(struct init_options *options, struct init_error *erro
 {
 	apply_their_variables(options);
 	for (char **entry = environ; *entry; entry++) {
-		if (strncmp(*entry, VARIABLE, strlen(VARIABLE)) != 0)
-			continue;
-		if (apply_variable(options, *entry, error) < 0)
+		const struct option_row *row = row_of_entry(*entry);
+
+		if (row && apply_variable(options, row, *entry, error) < 0)
 			return -EINVAL;
 	}
 	return 0;

@@ -76,6 +76,12 @@ struct init_options {
 int init_options_parse(struct init_options *ret_options, int argument_count, char **arguments,
                        struct init_error *error);
 
+/* Warns of variables that are named as if they stood for options. The program gets them. */
+void init_options_warn(void);
+
+/* Whether an entry of the environment stands for an option. */
+bool init_options_is_variable(const char *entry);
+
 void init_options_print_help(FILE *file);
 
 #endif

@@ -11,7 +11,17 @@ static bool ends_in_digit(const char *text, size_t length)
 	return length > 0 && text[length - 1] >= '0' && text[length - 1] <= '9';
 }
 
-/* "QUIT", "0", "QUIT+10s"; the plus of "RTMIN+2" is no delay, which has a unit. */
+/* "RTMIN+99" is none that waits. */
+static bool is_offset(const char *sent, size_t length, const char *delay, size_t delay_length)
+{
+	struct init_error ignored = { 0 };
+	int number = 0;
+
+	return init_read_signal(sent, length, &number, &ignored) == 0 && number > 31 &&
+	       !ends_in_digit(sent, length) && ends_in_digit(delay, delay_length);
+}
+
+/* "QUIT", "0", "QUIT+10s"; the plus of "RTMIN+2" is no delay. */
 static int read_sent(const char *text, size_t length, struct init_rewriting *rewriting,
                      struct init_error *error)
 {
@@ -25,7 +35,7 @@ static int read_sent(const char *text, size_t length, struct init_rewriting *rew
 	}
 	if (init_read_signal(text, length, &rewriting->sent, plus ? &ignored : error) == 0)
 		return 0;
-	if (!plus || ends_in_digit(text, length))
+	if (!plus || is_offset(text, (size_t)(plus - text), plus, length - (size_t)(plus - text)))
 		return init_read_signal(text, length, &rewriting->sent, error);
 	if (init_read_time(plus + 1, length - (size_t)(plus + 1 - text), &rewriting->delay, error) < 0)
 		return -EINVAL;

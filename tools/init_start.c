@@ -10,6 +10,7 @@
 
 #include "init_environment.h"
 #include "init_say.h"
+#include "init_words.h"
 
 static void freep(const char ***list)
 {
@@ -27,6 +28,7 @@ static int make_cgroup(struct init *init)
 		                                 .files = options->cgroup_files,
 		                                 .file_count = options->cgroup_file_count };
 	char parent[PATH_MAX] = "/";
+	int result;
 
 	if (slash) {
 		wanted.parent = parent;
@@ -34,9 +36,12 @@ static int make_cgroup(struct init *init)
 			snprintf(parent, sizeof(parent), "%.*s", (int)(slash - options->cgroup),
 			         options->cgroup);
 	}
-	if (pidring_cgroup_new(&init->cgroup, init->engine, &wanted) == 0)
+	result = pidring_cgroup_new(&init->cgroup, init->engine, &wanted);
+	if (result == 0)
 		return 0;
-	init_say(INIT_ERROR, "%s", pidring_explain());
+	init_status_failed(&init->status,
+	                   &(struct pidring_failure){ .step = PIDRING_STEP_CGROUP, .error = -result });
+	init_say(INIT_ERROR, "%s", init_words(pidring_explain()));
 	return init->options->manner->own_error;
 }
 
@@ -189,12 +194,12 @@ static void say_failure(const struct init *init, const struct pidring_failure *f
 	if (init->options->manner_name == INIT_DUMB_INIT && status >= INIT_NOT_RUN)
 		init_say(INIT_ERROR, "%s: %s", init->options->command[0], strerror(failure->error));
 	else
-		init_say(INIT_ERROR, "%s", failure->sentence);
+		init_say(INIT_ERROR, "%s", init_words(failure->sentence));
 }
 
 int init_start(struct init *init)
 {
-	struct pidring_failure failure;
+	struct pidring_failure failure = { 0 };
 	int result;
 
 	if (init->options->cgroup) {
@@ -209,6 +214,9 @@ int init_start(struct init *init)
 		init->runs = true;
 		return 0;
 	}
+	if (failure.error == 0)
+		failure.error = -result;
+	init_status_failed(&init->status, &failure);
 	if (failure.sentence[0] == '\0')
 		snprintf(failure.sentence, sizeof(failure.sentence), "%s", strerror(-result));
 	say_failure(init, &failure);

@@ -99,6 +99,16 @@ void init_status_ready(struct init_status *status, pid_t pid)
 	status->ready_descriptor = -1;
 }
 
+/* A failure before any step is one of its preparation. */
+void init_status_failed(struct init_status *status, const struct pidring_failure *failure)
+{
+	enum pidring_step step = failure->step == PIDRING_STEP_NONE ? PIDRING_STEP_PREPARE : failure->step;
+	const char *name = strerrorname_np(failure->error);
+
+	put(status, "{\"event\":\"failed\",\"step\":\"%s\",\"error\":\"%s\"}\n", pidring_step_name(step),
+	    name ? name : "unknown");
+}
+
 void init_status_stopping(struct init_status *status)
 {
 	notify(status, "STOPPING=1\nSTATUS=stopping");

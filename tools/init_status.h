@@ -20,6 +20,8 @@ struct init_status {
 int init_status_take(struct init_status *status);
 /* The program runs, as this process (0: there is none). */
 void init_status_ready(struct init_status *status, pid_t pid);
+/* The program could not be started. */
+void init_status_failed(struct init_status *status, const struct pidring_failure *failure);
 /* The end has begun. */
 void init_status_stopping(struct init_status *status);
 /* A signal has come, and went on as another one (0: it was dropped) to so many, or to -errno. */

@@ -88,6 +88,7 @@ static int begin(struct init *init)
 		result = init_environment_make(options->changes, options->change_count, options->confine.home,
 		                               options->notify == PIDRING_YES);
 	if (result < 0) {
+		init_status_failed(&init->status, &(struct pidring_failure){ .error = -result });
 		init_say(INIT_ERROR, "%s", pidring_explain()[0] ? pidring_explain() : strerror(-result));
 		return options->manner->own_error;
 	}
@@ -165,6 +166,7 @@ int main(int argument_count, char **arguments)
 		return print(&options);
 	if (!options.command[0] && options.pause != PIDRING_YES)
 		return refuse(&options, "no program is given; --help tells more");
+	init_options_warn();
 	watch_parent(&options, parent);
 	init.options = &options;
 	return run(&init);

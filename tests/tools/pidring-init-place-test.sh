@@ -110,6 +110,12 @@ same '--status-fd and --ready-fd are one' '0 started ended stopping exit  1' "$?
 timeout 20 "$run" --status-fd 1 true >&- 2>err
 same '--status-fd=1 that is closed is refused' 125 $?
 
+go --status-fd 1 /no/such/program
+same '--status-fd: a failed start' "127 {\"event\":\"failed\",\"step\":\"exec\",\"error\":\"ENOENT\"}${nl}{\"event\":\"exit\",\"code\":127}" \
+	"$status $out"
+go --status-fd 1 --chdir /no/such/directory true
+holds '--status-fd: a step before the program' '{"event":"failed","step":"working directory","error":"ENOENT"}*' "$out"
+
 go --ready-fd 1 sh -c 'exit 0'
 same '--ready-fd: a line end when the program runs' 1 "$(wc -l <out)"
 go --ready-fd 1 /no/such/program

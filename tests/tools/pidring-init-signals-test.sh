@@ -91,6 +91,15 @@ until_true heard 3
 same 'of two rules the later counts' '3 ' "$(all_heard)"
 stop_listening
 
+listening -r USR1:USR2+0.2 -r INT:HUP+3600 -r WINCH:RTMIN+2 --end-on none
+kill -WINCH $pid
+until_true heard 36
+kill -INT $pid
+kill -USR1 $pid
+until_true heard 12
+same 'a delay without a unit is one of seconds' '36 12 ' "$(all_heard)"
+stop_listening
+
 listening -r USR1:USR2+200ms -r INT:HUP+1h --end-on none
 kill -INT $pid
 kill -USR1 $pid

@@ -82,7 +82,7 @@ refused() {
 go
 same 'no program' 125 $status
 holds 'no program: says so' '*no program*' "$err"
-refused 'unrecognized' --yolo
+refused 'try --help' --yolo
 refused 'unrecognized' --grac-e=1
 refused 'invalid option' -x
 refused 'no time' --grace soon
@@ -98,7 +98,8 @@ refused 'no signal' -r herp:derp
 refused 'no signal' -r 15::12
 refused 'no signal' -r 15:65
 refused 'no signal' -r TERM:RTMIN+99
-refused 'no signal' -r TERM:QUIT+9
+refused 'no signal' -r TERM:RTMIN+31
+refused 'no signal' -r TERM:NOSUCH+9
 refused 'empty' -r ''
 refused 'empty' -r 'TERM:INT,'
 refused 'no time' -r TERM:INT+x
@@ -137,8 +138,15 @@ refused 'cannot be written' --ready-fd 0 </dev/null
 refused 'no descriptor' --ready-fd x
 refused 'needs --cgroup' --cgroup-set memory.max=1
 refused '*' --chdir /no/such/directory
-refused '*' --user no-such-user
-refused '*' --cap-keep cap_no_such
+refused '--user: there is no user' --user no-such-user
+refused '--user: *say --user=UID:GROUP' --user 4294901
+refused '--user: there is no group' --user 0:no-such-group
+refused '--groups: there is no group' --groups no-such-group
+refused '--cap-keep: there is no' --cap-keep cap_no_such
+refused '--cap-drop: there is no' --cap-drop cap_no_such
+refused '--capabilities: ' --capabilities x
+refused 'one of --cap-keep, --cap-drop and' --cap-keep cap_chown --cap-drop cap_kill
+refused '--root: ' --root /no/such/root
 go --pause true
 same 'refused: --pause with a program' 125 $status
 go --grace
@@ -159,9 +167,9 @@ go true
 same 'a bad value: exit status' 125 $status
 holds 'a bad value: says where' '*PIDRING_INIT_EXIT_CODE*' "$err"
 unset PIDRING_INIT_EXIT_CODE
-PIDRING_INIT_CAP_KEPE=none timeout 60 "$run" true 2>err
-same 'a variable that stands for nothing is no small matter' 125 $?
-holds 'a variable that stands for nothing: says which' '*PIDRING_INIT_CAP_KEPE*' "$(cat err)"
+PIDRING_INIT_SERVICE_HOST=10.0.0.1 timeout 60 "$run" sh -c 'echo $PIDRING_INIT_SERVICE_HOST' >out 2>err
+same 'a variable that stands for no option is left to the program' '0 10.0.0.1' "$? $(cat out)"
+holds 'a variable that stands for no option: says which' '*PIDRING_INIT_SERVICE_HOST stands for no option' "$(cat err)"
 PIDRING_INIT_PAUSE=no PIDRING_INIT_VERBOSE=2 timeout 60 "$run" true 2>err
 holds 'flags and levels' '*has ended with 0*' "$(cat err)"
 
