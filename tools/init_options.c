@@ -360,7 +360,7 @@ static const struct option_row rows[] = {
 	{ 0, "to", "WHOM", "child, group or tree", .apply = apply_target },
 	{ 'r', "rewrite", "RULES",
 	  "TERM:QUIT forwards SIGTERM as SIGQUIT, HUP:0 drops SIGHUP,\n"
-	  "TERM:QUIT+10s waits before; names or numbers",
+	  "TERM:QUIT+10 waits ten seconds before; names or numbers",
 	  .apply = apply_rewrite, .repeated = true },
 	{ 0, "end-on", "SIGNALS", "the signals that also begin the end (default: TERM; none)",
 	  .apply = apply_terminating },
@@ -409,11 +409,14 @@ static const struct option_row rows[] = {
 	  .text = AT(cgroup) },
 	{ 0, "cgroup-set", "FILE=VALUE", "memory.max=1G", .apply = apply_cgroup_file, .repeated = true },
 
-	{ 0, "namespaces", "LIST", "new ones: user,mount,pid,net,uts,ipc,cgroup,time",
+	{ 0, "namespaces", "LIST",
+	  "new ones: user,mount,pid,net,uts,ipc,cgroup,time;\n"
+	  "with pid, PROGRAM is PID 1 there: it may be one more pidring-init",
 	  .confine = init_confine_namespaces, .group = "A place of its own" },
 	{ 0, "hostname", "NAME", "of its uts namespace", .confine = init_confine_host_name },
 	{ 0, "root", "DIRECTORY", "what is / to it", .confine = init_confine_root },
-	{ 0, "read-only", .help = "its / cannot be written to", .confine = init_confine_read_only },
+	{ 0, "read-only", .help = "its / cannot be written to; what is mounted below it stays",
+	  .confine = init_confine_read_only },
 	{ 0, "mount", "FROM:TO[:FLAGS]", "FROM is seen at TO; ro,rec,nosuid,nodev,noexec,make",
 	  .confine = init_confine_mount, .repeated = true },
 	{ 0, "tmpfs", "TO[:DATA]", "a file system in memory; size=1m,mode=755", .confine = init_confine_tmpfs,
@@ -775,7 +778,8 @@ static const char help_tail[] =
 	"Those of tini and dumb-init are heeded, too.\n"
 	"\n"
 	"Exit status: the program's, or 128 and the number of the signal that ended it; 127 it was not\n"
-	"found, 126 it cannot be run, 125 anything else went wrong before it ran.\n";
+	"found, 126 it cannot be run, 125 anything else went wrong before it ran (like tini and\n"
+	"dumb-init: 1).\n";
 
 /* The lines of a help text after its first, under its first. */
 static void print_indented(FILE *file, const char *help)
