@@ -102,20 +102,19 @@ void init_terminal_take_back(const struct init_terminal *terminal, pid_t group)
 		tcsetpgrp(terminal->descriptor, getpgrp());
 }
 
-/* 0: not known. */
+/* 0: not known. Not by sscanf(3), which brings much of libc into a static program. */
 static pid_t parent_of(pid_t pid)
 {
 	__attribute__((cleanup(closep))) FILE *file = NULL;
 	char text[512], *end;
-	int parent = 0;
 
 	snprintf(text, sizeof(text), "/proc/%d/stat", (int)pid);
 	file = fopen(text, "re");
 	if (!file || !fgets(text, sizeof(text), file))
 		return 0;
-	/* A name may have anything in it, but nothing after it has a parenthesis. */
+	/* A name may have anything in it, but nothing after it has a parenthesis. After that: ") S 123". */
 	end = strrchr(text, ')');
-	return end && sscanf(end, ") %*c %d", &parent) == 1 ? parent : 0;
+	return end && strlen(end) > 4 ? (pid_t)strtol(end + 4, NULL, 10) : 0;
 }
 
 bool init_terminal_has_shell(void)
