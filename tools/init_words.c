@@ -41,13 +41,16 @@ static const struct pair *find_beginning(const char *sentence)
 	return NULL;
 }
 
+/* Not by strstr(3), which is large in a static program. */
 static void replace_ending(char *text, size_t size)
 {
-	for (size_t i = 0; i < COUNT(endings); i++) {
-		char *found = strstr(text, endings[i].field);
+	size_t length = strlen(text);
 
-		if (found)
-			snprintf(found, size - (size_t)(found - text), "%s", endings[i].option);
+	for (size_t i = 0; i < COUNT(endings); i++) {
+		size_t tail = strlen(endings[i].field);
+
+		if (length >= tail && strcmp(text + length - tail, endings[i].field) == 0)
+			snprintf(text + length - tail, size - (length - tail), "%s", endings[i].option);
 	}
 }
 
