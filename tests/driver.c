@@ -57,10 +57,29 @@ static const char *const once_is_enough[] = { "construction", "options", "confin
 /* Suites that take seconds, and show the same on all paths but for the two ends. */
 static const char *const ends_are_enough[] = { "scale", "awkward", "forkserver_scale", "parked_scale" };
 
-/* Suites that set the start method themselves. */
+/* Suites that set the start method themselves, and those of processes that no server bears. */
 static const char *const of_servers[] = {
-	"forkserver",       "forkserver_now", "forkserver_programs", "forkserver_faults", "forkserver_ends",
-	"forkserver_scale", "parked",         "parked_scale"
+	"forkserver",
+	"forkserver_now",
+	"forkserver_programs",
+	"forkserver_faults",
+	"forkserver_ends",
+	"forkserver_scale",
+	"parked",
+	"parked_scale",
+	"confine_capabilities",
+	"confine_credentials",
+	"confine_dumpable",
+	"confine_failures",
+	"confine_joins",
+	"confine_many",
+	"confine_mounts",
+	"confine_namespaces",
+	"confine_parent_death",
+	"confine_paths",
+	"confine_root",
+	"confine_seccomp",
+	"confine_settings",
 };
 
 /* Small: all of them stand in memory that the test framework must map at the same address in every worker, which may
