@@ -15,7 +15,7 @@ for configuration in uring: epoll:fork; do
 done
 
 # pidring-init takes epoll by itself.
-for configuration in epoll::"$2" uring:vfork:"$2" epoll:fork:"$3"; do
+for configuration in epoll::"$2" uring:fork:"$3"; do
 	backend=${configuration%%:*}
 	rest=${configuration#*:}
 	clone=${rest%%:*}
