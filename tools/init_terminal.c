@@ -114,6 +114,7 @@ static pid_t parent_of(pid_t pid)
 		return 0;
 	/* A name may have anything in it, but nothing after it has a parenthesis. After that: ") S 123". */
 	end = strrchr(text, ')');
+	/* cppcheck-suppress resourceLeak ; its cleanup closes it */
 	return end && strlen(end) > 4 ? (pid_t)strtol(end + 4, NULL, 10) : 0;
 }
 

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MOST_GROUPS = 65536 };
+enum { MOST_GROUPS = 65536, LONGEST_LINE = 1024 * 1024 };
 
 static void close_file(FILE **file)
 {
@@ -75,16 +75,19 @@ static bool is_it(const struct passwd *line, const char *name, bool by_number, u
 static int find_user(const char *root, const char *name, struct entry *ret_entry)
 {
 	__attribute__((cleanup(close_file))) FILE *file = NULL;
-	__attribute__((cleanup(free_memory))) char *buffer = malloc(65536);
+	__attribute__((cleanup(free_memory))) char *buffer = NULL;
 	struct passwd line, *found;
 	uid_t number = 0;
 	bool by_number = read_number(name, &number);
 
 	*ret_entry = (struct entry){ .user = number };
-	int r = buffer ? open_in(&file, root, "/etc/passwd") : -ENOMEM;
+	int r = open_in(&file, root, "/etc/passwd");
 	if (r < 0)
 		return r;
-	while (file && fgetpwent_r(file, &line, buffer, 65536, &found) == 0) {
+	buffer = malloc(LONGEST_LINE);
+	if (!buffer)
+		return -ENOMEM;
+	while (file && fgetpwent_r(file, &line, buffer, LONGEST_LINE, &found) == 0) {
 		if (!is_it(found, name, by_number, number))
 			continue;
 		*ret_entry = (struct entry){ .found = true, .user = found->pw_uid, .group = found->pw_gid };
@@ -105,15 +108,17 @@ static bool has_member(const struct group *group, const char *name)
 /* As initgroups(3): the user's own group, and those that name the user. */
 static int find_groups(const char *root, const struct entry *entry, gid_t *groups, size_t *ret_count)
 {
-	enum { LONGEST_LINE = 1024 * 1024 };
 	__attribute__((cleanup(close_file))) FILE *file = NULL;
-	__attribute__((cleanup(free_memory))) char *buffer = malloc(LONGEST_LINE);
+	__attribute__((cleanup(free_memory))) char *buffer = NULL;
 	struct group line, *found;
 	size_t count = 0;
 
-	int r = buffer ? open_in(&file, root, "/etc/group") : -ENOMEM;
+	int r = open_in(&file, root, "/etc/group");
 	if (r < 0)
 		return r;
+	buffer = malloc(LONGEST_LINE);
+	if (!buffer)
+		return -ENOMEM;
 	groups[count++] = entry->group;
 	while (file && fgetgrent_r(file, &line, buffer, LONGEST_LINE, &found) == 0)
 		if (found->gr_gid != entry->group && has_member(found, entry->name) && count < MOST_GROUPS)
