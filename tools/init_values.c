@@ -37,7 +37,7 @@ static int shown(size_t length)
 
 static char small(char letter)
 {
-	return letter >= 'A' && letter <= 'Z' ? (char)(letter - 'A' + 'a') : letter;
+	return letter >= 'A' && letter <= 'Z' ? (char)((unsigned char)letter | 0x20U) : letter;
 }
 
 /* Not strncasecmp: that asks for the locale, and brings much of libc into a static program. */

@@ -117,11 +117,9 @@ static int write_file(const struct waiting_child *child, const char *name, const
 
 	snprintf(path, sizeof path, "/proc/%d/%s", child->pid, name);
 	int file = open(path, O_WRONLY | O_CLOEXEC);
-	if (file < 0)
-		r = -errno;
-	else if (has_ended(child))
+	if (file >= 0 && has_ended(child))
 		r = -ESRCH;
-	else if (write(file, text, strlen(text)) < 0)
+	else if (file < 0 || write(file, text, strlen(text)) < 0)
 		r = -errno;
 	if (file >= 0)
 		close(file);

@@ -158,6 +158,7 @@ static long make_target(const char *path, int tree)
 
 	if (r < 0)
 		return r;
+	/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): fstat has written it */
 	r = S_ISDIR(status.st_mode) ? raw_call3(SYS_mkdirat, AT_FDCWD, (long)path, 0755)
 	                            : raw_call4(SYS_mknodat, AT_FDCWD, (long)path, S_IFREG | 0644, 0);
 	return r == -EEXIST || r == -EROFS ? 0 : r;

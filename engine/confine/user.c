@@ -94,6 +94,7 @@ static int find_user(const char *root, const char *name, struct entry *ret_entry
 		snprintf(ret_entry->name, sizeof ret_entry->name, "%s", found->pw_name);
 		return 0;
 	}
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): its cleanup frees it */
 	return by_number ? 0 : -ENOENT;
 }
 
@@ -123,6 +124,7 @@ static int find_groups(const char *root, const struct entry *entry, gid_t *group
 	while (file && fgetgrent_r(file, &line, buffer, LONGEST_LINE, &found) == 0)
 		if (found->gr_gid != entry->group && has_member(found, entry->name) && count < MOST_GROUPS)
 			groups[count++] = found->gr_gid;
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): likewise */
 	*ret_count = count;
 	return 0;
 }
@@ -133,6 +135,7 @@ static int take_groups(struct confinement *confinement, const char *root, const 
 	size_t count = 0;
 	int r = found ? find_groups(root, entry, found, &count) : -ENOMEM;
 
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): likewise */
 	if (r < 0)
 		return r;
 	confinement->groups = confinement_allocate(confinement, count * sizeof *found);
