@@ -35,9 +35,9 @@ static int shown(size_t length)
 	return length < 80 ? (int)length : 80;
 }
 
-static char small(char letter)
+static int small(int letter)
 {
-	return letter >= 'A' && letter <= 'Z' ? (char)((unsigned char)letter | 0x20U) : letter;
+	return letter >= 'A' && letter <= 'Z' ? letter - 'A' + 'a' : letter;
 }
 
 /* Not strncasecmp: that asks for the locale, and brings much of libc into a static program. */
@@ -166,7 +166,7 @@ static int find_signal(const char *text, size_t length)
 int init_read_signal(const char *text, size_t length, int *ret_signal, struct init_error *error)
 {
 	bool prefixed = begins_with(text, length, "SIG");
-	int64_t number;
+	int64_t number = 0;
 
 	if (count_digits(text, length) > 0) {
 		if (init_read_number(text, length, 1, INIT_SIGNALS, &number, error) < 0)

@@ -135,8 +135,8 @@ static int take_groups(struct confinement *confinement, const char *root, const 
 	size_t count = 0;
 	int r = found ? find_groups(root, entry, found, &count) : -ENOMEM;
 
-	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): likewise */
 	if (r < 0)
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): likewise */
 		return r;
 	confinement->groups = confinement_allocate(confinement, count * sizeof *found);
 	if (!confinement->groups)
