@@ -4,6 +4,8 @@
 
 #include "family.h"
 #include "fields.h"
+#include "pid_list.h"
+#include "proc_table.h"
 #include "sys/sys.h"
 
 #include <ctype.h>
@@ -11,7 +13,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,45 +25,15 @@ pid_t children_first_ended(void)
 	return information.si_pid;
 }
 
-/* "PID (a name with anything in it) S PPID …" */
 pid_t children_parent_of(pid_t pid)
 {
-	enum { LONGEST = 512 };
-	char path[64], text[LONGEST];
-	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-	FILE *stream = fopen(path, "re");
-	if (!stream)
-		return 0;
-	size_t length = fread(text, 1, sizeof text - 1, stream);
-	fclose(stream);
-	text[length] = 0;
-	const char *name_end = strrchr(text, ')');
-	return name_end ? atoi(fields_at(name_end + 1, 1)) : 0;
-}
+	struct proc_entry entry;
 
-struct list {
-	pid_t *pids;
-	size_t count, room;
-};
-
-static int add(struct list *list, pid_t pid)
-{
-	enum { FIRST_ROOM = 64 };
-
-	if (list->count == list->room) {
-		size_t room = list->room ? 2 * list->room : FIRST_ROOM;
-		pid_t *pids = reallocarray(list->pids, room, sizeof *pids);
-		if (!pids)
-			return -ENOMEM;
-		list->pids = pids;
-		list->room = room;
-	}
-	list->pids[list->count++] = pid;
-	return 0;
+	return proc_entry_read(&entry, pid) == 0 ? entry.parent : 0;
 }
 
 /* Of one thread (proc_tid_children(5)). -ENOENT: the kernel has no such file. */
-static int add_thread(struct list *list, const char *thread)
+static int add_thread(struct pid_list *list, const char *thread)
 {
 	char path[64];
 	int pid, r = 0;
@@ -72,12 +43,12 @@ static int add_thread(struct list *list, const char *thread)
 	if (!stream)
 		return -errno;
 	while (r == 0 && fields_next_pid(stream, &pid))
-		r = add(list, pid);
+		r = pid_list_add(list, pid);
 	fclose(stream);
 	return r;
 }
 
-static int list_by_threads(struct list *list)
+static int list_by_threads(struct pid_list *list)
 {
 	DIR *threads = opendir("/proc/self/task");
 	bool found = false;
@@ -92,11 +63,13 @@ static int list_by_threads(struct list *list)
 		found |= r == 0;
 	}
 	closedir(threads);
+	if (r == -ENOMEM)
+		return r;
 	/* A thread that has ended meanwhile has none left. */
-	return r == -ENOMEM || found ? (r == -ENOMEM ? r : 0) : -ENOENT;
+	return found ? 0 : -ENOENT;
 }
 
-static int list_by_parents(struct list *list)
+static int list_by_parents(struct pid_list *list)
 {
 	DIR *processes = opendir("/proc");
 	pid_t own = getpid();
@@ -107,7 +80,7 @@ static int list_by_parents(struct list *list)
 	for (struct dirent *entry; r == 0 && (entry = readdir(processes));) {
 		pid_t pid = isdigit((unsigned char)entry->d_name[0]) ? atoi(entry->d_name) : 0;
 		if (pid > 0 && children_parent_of(pid) == own)
-			r = add(list, pid);
+			r = pid_list_add(list, pid);
 	}
 	closedir(processes);
 	return r;
@@ -115,7 +88,7 @@ static int list_by_parents(struct list *list)
 
 int children_list(pid_t **ret_pids, size_t *ret_count)
 {
-	struct list list = { 0 };
+	struct pid_list list = { 0 };
 	int r = list_by_threads(&list);
 
 	if (r == -ENOENT)

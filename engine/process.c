@@ -252,13 +252,11 @@ int pidring_process_new(struct pidring_process **ret_process, struct pidring *en
 		TAILQ_INSERT_TAIL(&family.objects, process, object_link);
 		family.live_objects++;
 	}
-	family_leave();
-	if (r < 0) {
-		family_enter();
+	if (r < 0)
 		release(process);
-		family_leave();
+	family_leave();
+	if (r < 0)
 		return explain(r, "no memory for a process object");
-	}
 	*ret_process = process;
 	return 0;
 }

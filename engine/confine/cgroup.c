@@ -126,12 +126,27 @@ bool cgroup_was_killed(const struct pidring_cgroup *cgroup)
 	return cgroup->killed;
 }
 
-/* --- removing --- */
+/* --- those below --- */
 
-static bool is_group(const struct dirent *entry)
+int cgroup_open_list(DIR **ret_list, int directory)
+{
+	int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *list = copy < 0 ? NULL : fdopendir(copy);
+	int r = list ? 0 : -errno;
+
+	if (!list)
+		sys_close(&copy);
+	else
+		*ret_list = list;
+	return r;
+}
+
+bool cgroup_is_below(const struct dirent *entry)
 {
 	return entry->d_type == DT_DIR && strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
 }
+
+/* --- removing --- */
 
 static int remove_directory(int at, const char *name)
 {
@@ -142,16 +157,13 @@ static int remove_directory(int at, const char *name)
 /* Those below first. */
 static int remove_below(int directory)
 {
-	int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *stream = copy < 0 ? NULL : fdopendir(copy);
-	int r = stream ? 0 : -errno;
+	DIR *stream;
+	int r = cgroup_open_list(&stream, directory);
 
-	if (!stream) {
-		sys_close(&copy);
+	if (r < 0)
 		return r;
-	}
 	for (struct dirent *entry; r == 0 && (entry = readdir(stream));) {
-		if (!is_group(entry))
+		if (!cgroup_is_below(entry))
 			continue;
 		int child = openat(directory, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (child < 0 && errno == ENOENT)

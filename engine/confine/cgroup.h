@@ -10,6 +10,7 @@
 
 #include "pidring.h"
 
+#include <dirent.h>
 #include <sys/queue.h>
 
 struct pidring_cgroup {
@@ -67,6 +68,9 @@ int cgroup_read_state(int events, struct cgroup_state *ret_state);
 bool cgroup_is_gone(int result);
 /* Whether that has been asked for. */
 bool cgroup_is_frozen(const struct pidring_cgroup *cgroup);
+/* What is in its directory, to be ended with closedir; and whether it is a group below. */
+int cgroup_open_list(DIR **ret_list, int directory);
+bool cgroup_is_below(const struct dirent *entry);
 /* 1, 0 (also if it is gone), or a negated errno. */
 int cgroup_is_populated(const struct pidring_cgroup *cgroup);
 /* Up to `capacity` pids of those in it; returns how many there are. */

@@ -4,6 +4,7 @@
 
 #include "explain.h"
 #include "fields.h"
+#include "pid_list.h"
 #include "sys/sys.h"
 
 #include <dirent.h>
@@ -62,16 +63,13 @@ static int visit_child(int directory, const char *name, group_visitor visit, voi
 
 static int visit_below(int directory, group_visitor visit, void *argument)
 {
-	int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *stream = copy < 0 ? NULL : fdopendir(copy);
-	int r = stream ? 0 : -errno;
+	DIR *stream;
+	int r = cgroup_open_list(&stream, directory);
 
-	if (!stream) {
-		sys_close(&copy);
+	if (r < 0)
 		return r;
-	}
 	for (struct dirent *entry; r == 0 && (entry = readdir(stream));)
-		if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+		if (cgroup_is_below(entry))
 			r = visit_child(directory, entry->d_name, visit, argument);
 	closedir(stream);
 	return r;
@@ -121,26 +119,9 @@ int cgroup_explain_signal(const struct pidring_cgroup *cgroup, int error)
 	               strerror(-error));
 }
 
-struct pid_list {
-	pid_t *pids;
-	size_t count, room;
-};
-
-static int append(void *argument, pid_t pid)
+static int append(void *list, pid_t pid)
 {
-	enum { FIRST_ROOM = 64 };
-	struct pid_list *list = argument;
-
-	if (list->count == list->room) {
-		size_t room = list->room > 0 ? 2 * list->room : FIRST_ROOM;
-		pid_t *pids = reallocarray(list->pids, room, sizeof *pids);
-		if (!pids)
-			return -ENOMEM;
-		list->pids = pids;
-		list->room = room;
-	}
-	list->pids[list->count++] = pid;
-	return 0;
+	return pid_list_add(list, pid);
 }
 
 static int count_member(void *argument, pid_t pid)

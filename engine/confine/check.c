@@ -13,7 +13,6 @@
 enum {
 	ALL_NAMESPACES = (PIDRING_NAMESPACE_TIME << 1) - 1,
 	MOST_ITEMS = 1024,
-	MOST_GROUPS = 65536,
 	MOST_INSTRUCTIONS = 4096,
 	LONGEST_HOST_NAME = 64,
 	LONGEST_PARAMETER = 255,
@@ -238,7 +237,7 @@ static int check_settings(const struct pidring_confinement *confinement)
 
 static int check_groups(const struct pidring_confinement *confinement)
 {
-	int r = check_list(confinement->groups, confinement->group_count, MOST_GROUPS, "groups");
+	int r = check_list(confinement->groups, confinement->group_count, CONFINE_MOST_GROUPS, "groups");
 
 	for (size_t i = 0; i < confinement->group_count && r == 0; i++)
 		if (confinement->groups[i] == (gid_t)-1)

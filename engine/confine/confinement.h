@@ -11,6 +11,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* What the kernel takes (NGROUPS_MAX). */
+enum { CONFINE_MOST_GROUPS = 65536 };
+
 /* setns(descriptor, type) */
 struct confine_join {
 	int descriptor;

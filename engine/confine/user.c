@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MOST_GROUPS = 65536, LONGEST_LINE = 1024 * 1024 };
+enum { LONGEST_LINE = 1024 * 1024 };
 
 static void close_file(FILE **file)
 {
@@ -122,7 +122,8 @@ static int find_groups(const char *root, const struct entry *entry, gid_t *group
 		return -ENOMEM;
 	groups[count++] = entry->group;
 	while (file && fgetgrent_r(file, &line, buffer, LONGEST_LINE, &found) == 0)
-		if (found->gr_gid != entry->group && has_member(found, entry->name) && count < MOST_GROUPS)
+		if (found->gr_gid != entry->group && has_member(found, entry->name) &&
+		    count < CONFINE_MOST_GROUPS)
 			groups[count++] = found->gr_gid;
 	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): likewise */
 	*ret_count = count;
@@ -131,7 +132,7 @@ static int find_groups(const char *root, const struct entry *entry, gid_t *group
 
 static int take_groups(struct confinement *confinement, const char *root, const struct entry *entry)
 {
-	__attribute__((cleanup(free_memory))) gid_t *found = calloc(MOST_GROUPS, sizeof *found);
+	__attribute__((cleanup(free_memory))) gid_t *found = calloc(CONFINE_MOST_GROUPS, sizeof *found);
 	size_t count = 0;
 	int r = found ? find_groups(root, entry, found, &count) : -ENOMEM;
 
