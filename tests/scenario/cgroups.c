@@ -5,6 +5,7 @@
 
 #include <mntent.h>
 #include <pthread.h>
+#include <sys/stat.h>
 
 static struct pidring_cgroup *open_group(struct pidring *engine)
 {
@@ -179,6 +180,48 @@ SCENARIO(cgroups, groups_below)
 	/* With its parent, before it was asked to. */
 	close_group(group);
 	close_group(below);
+	close_engine(engine);
+}
+
+/* Where the group is, by the library's own descriptor of it. */
+static void find_directory(struct pidring_cgroup *group, char *ret_path, size_t size)
+{
+	size_t wanted = strlen(pidring_cgroup_path(group));
+
+	for (int descriptor = 3; descriptor < 256; descriptor++) {
+		char link[64];
+
+		snprintf(link, sizeof(link), "/proc/self/fd/%d", descriptor);
+		ssize_t length = readlink(link, ret_path, size - 1);
+		if (length < (ssize_t)wanted)
+			continue;
+		ret_path[length] = '\0';
+		if (strcmp(ret_path + (size_t)length - wanted, pidring_cgroup_path(group)) == 0)
+			return;
+	}
+	check(false);
+}
+
+/* A name that begins with a dot hides nobody. */
+SCENARIO(cgroups, hidden_group_below)
+{
+	struct pidring *engine = open_engine();
+	struct pidring_cgroup *group = open_group(engine);
+	struct pidring_process *process =
+		start_process(engine, (struct pidring_options){ .target = sleep_forever });
+	char directory[PATH_MAX], path[PATH_MAX + sizeof("/.hidden/cgroup.procs")];
+
+	find_directory(group, directory, sizeof(directory));
+	snprintf(path, sizeof(path), "%s/.hidden", directory);
+	check_int(mkdir(path, 0755), 0);
+	snprintf(path, sizeof(path), "%s/.hidden/cgroup.procs", directory);
+	int file = open(path, O_WRONLY | O_CLOEXEC);
+	check(file >= 0);
+	check(dprintf(file, "%d", pidring_process_pid(process)) > 0);
+	close(file);
+	check_int(pidring_cgroup_signal(group, SIGTERM), 1);
+	check_int(finish(process), -SIGTERM);
+	close_group(group);
 	close_engine(engine);
 }
 
