@@ -214,10 +214,8 @@ bool settings_live_elsewhere(const struct settings *settings)
 
 	if (!confinement)
 		return false;
-	for (size_t i = 0; i < confinement->join_count; i++)
-		if (confinement->joins[i].type & CLONE_NEWNS)
-			return true;
-	return confinement->root || confinement->mount_count > 0;
+	return confinement->root || confinement->mount_count > 0 ||
+	       confinement_joins(confinement, CLONE_NEWNS);
 }
 
 void settings_free(struct settings *settings)

@@ -16,6 +16,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+bool confinement_joins(const struct confinement *confinement, int type)
+{
+	for (size_t i = 0; i < confinement->join_count; i++)
+		if (confinement->joins[i].type & type)
+			return true;
+	return false;
+}
+
 void *confinement_allocate(struct confinement *confinement, size_t size)
 {
 	void **owned = reallocarray(confinement->owned, confinement->owned_count + 1, sizeof *owned);
@@ -54,25 +62,6 @@ static int copy_string(struct confinement *confinement, const char **ret_copy, c
 }
 
 /* --- namespaces --- */
-
-static uint64_t clone_flags(unsigned namespaces)
-{
-	static const struct {
-		enum pidring_namespace namespace;
-		int flag;
-	} flags[] = {
-		{ PIDRING_NAMESPACE_USER, CLONE_NEWUSER },     { PIDRING_NAMESPACE_MOUNT, CLONE_NEWNS },
-		{ PIDRING_NAMESPACE_PID, CLONE_NEWPID },       { PIDRING_NAMESPACE_NETWORK, CLONE_NEWNET },
-		{ PIDRING_NAMESPACE_UTS, CLONE_NEWUTS },       { PIDRING_NAMESPACE_IPC, CLONE_NEWIPC },
-		{ PIDRING_NAMESPACE_CGROUP, CLONE_NEWCGROUP },
-	};
-	uint64_t found = 0;
-
-	for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
-		if (namespaces & flags[i].namespace)
-			found |= (unsigned)flags[i].flag;
-	return found;
-}
 
 static int add_join(struct confinement *confinement, const struct confine_join *join)
 {
@@ -146,7 +135,7 @@ static void copy_time(struct confinement *confinement, const struct pidring_conf
 
 static int copy_namespaces(struct confinement *confinement, const struct pidring_confinement *given)
 {
-	confinement->clone_flags = clone_flags(given->namespaces);
+	confinement->clone_flags = join_types(given->namespaces) & ~(uint64_t)CLONE_NEWTIME;
 	confinement->new_user = given->namespaces & PIDRING_NAMESPACE_USER;
 	copy_time(confinement, given);
 	if (given->user_map_count > 0) {
@@ -217,20 +206,12 @@ static int copy_mount(struct confinement *confinement, const struct pidring_moun
 	return r == 0 && given->data ? copy_data(confinement, mount, given->data) : r;
 }
 
-static bool joins_mounts(const struct confinement *confinement)
-{
-	for (size_t i = 0; i < confinement->join_count; i++)
-		if (confinement->joins[i].type & CLONE_NEWNS)
-			return true;
-	return false;
-}
-
 static int check_root(const struct confinement *confinement, const char *root)
 {
 	struct stat status;
 
 	/* Where mounts are joined it may be there only. */
-	if (!root || joins_mounts(confinement))
+	if (!root || confinement_joins(confinement, CLONE_NEWNS))
 		return 0;
 	if (stat(root, &status) < 0)
 		return explain(-errno, "confinement: root is '%s': %s", root, strerror(errno));
@@ -244,7 +225,8 @@ static bool is_same_root(const struct confinement *confinement, const char *root
 {
 	struct stat status, own;
 
-	if (!root || joins_mounts(confinement) || stat(root, &status) < 0 || stat("/", &own) < 0)
+	if (!root || confinement_joins(confinement, CLONE_NEWNS) || stat(root, &status) < 0 ||
+	    stat("/", &own) < 0)
 		return false;
 	return status.st_dev == own.st_dev && status.st_ino == own.st_ino;
 }
@@ -322,7 +304,7 @@ static int copy_ids(struct confinement *confinement, const struct pidring_confin
 		if (!confinement->groups)
 			return -ENOMEM;
 	}
-	if (given->user_name && joins_mounts(confinement))
+	if (given->user_name && confinement_joins(confinement, CLONE_NEWNS))
 		return explain(-EINVAL,
 		               "confinement: user_name is '%s', but a mount namespace is joined, whose users "
 		               "are not known here: set user, group and groups",

@@ -112,6 +112,8 @@ int confinement_read(struct pidring_confinement *ret_read, const struct pidring_
 /* -EINVAL, -EBADF, -ENOENT, -ENOMEM. Of options that were checked. */
 int confinement_new(struct confinement **ret_confinement, const struct pidring_confinement *given);
 void confinement_free(struct confinement *confinement);
+/* Whether it joins one of this type, CLONE_NEW…. */
+bool confinement_joins(const struct confinement *confinement, int type);
 /* Memory that goes with it; NULL: there is none. */
 void *confinement_allocate(struct confinement *confinement, size_t size);
 
@@ -136,6 +138,8 @@ int id_maps_write(const struct confinement *confinement, int pidfd);
 
 /* --- join.c --- */
 
+/* CLONE_NEW… of PIDRING_NAMESPACE_…. */
+uint64_t join_types(unsigned namespaces);
 int join_read(struct confine_join *ret_join, const struct pidring_join *given);
 /* In the parent: between these, children of this thread are created in the namespace. */
 int join_enter_pid(const struct confinement *confinement, int *ret_own);

@@ -14,16 +14,24 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+/* In the order of PIDRING_NAMESPACE_…'s bits. */
 static const int types[] = { CLONE_NEWUSER, CLONE_NEWNS,  CLONE_NEWPID,    CLONE_NEWNET,
 	                     CLONE_NEWUTS,  CLONE_NEWIPC, CLONE_NEWCGROUP, CLONE_NEWTIME };
 
-int join_read(struct confine_join *ret_join, const struct pidring_join *given)
+uint64_t join_types(unsigned namespaces)
 {
-	int type = 0;
+	uint64_t found = 0;
 
 	for (unsigned i = 0; i < sizeof types / sizeof types[0]; i++)
-		if (given->namespaces >> i & 1)
-			type |= types[i];
+		if (namespaces >> i & 1)
+			found |= (unsigned)types[i];
+	return found;
+}
+
+int join_read(struct confine_join *ret_join, const struct pidring_join *given)
+{
+	int type = (int)join_types(given->namespaces);
+
 	if (given->namespaces == 0)
 		type = ioctl(given->descriptor, NS_GET_NSTYPE);
 	if (type < 0 && errno == EBADF)

@@ -86,9 +86,8 @@ void confine_work_free(struct confine_work *work)
 {
 	if (!work)
 		return;
-	sys_close(&work->gate);
-	if (work->results)
-		munmap(work->results, results_size(work->confinement));
+	confine_work_forget(work);
+	confine_work_leave(work);
 	free(work);
 }
 
