@@ -257,11 +257,13 @@ SCENARIO(cgroups, a_controller_that_is_not_enabled)
 {
 	struct pidring *engine = open_engine();
 	const struct pidring_cgroup_file files[] = { { "cgroup.max.depth", "3" }, { "gravity.max", "9" } };
+	char name[64];
 	struct pidring_cgroup_options options = {
-		.size = sizeof(options), .name = "pidring-test-refused", .files = files, .file_count = 2
+		.size = sizeof(options), .name = name, .files = files, .file_count = 2
 	};
 	struct pidring_cgroup *group = open_group(engine), *refused = NULL;
 
+	snprintf(name, sizeof(name), "pidring-test-refused-%d", (int)getpid());
 	check_int(pidring_cgroup_new(&refused, engine, &options), -EOPNOTSUPP);
 	check_contains(pidring_explain(), "'gravity.max'");
 	check_contains(pidring_explain(), "'gravity'");

@@ -97,7 +97,7 @@ nl='
 
 # on_terminal COLUMNS SHELL-COMMAND: its output on a terminal, escape characters as ^[
 on_terminal() {
-	timeout 60 env TERM="${terminal_type:-xterm}" script -qec "stty cols $1; $2" /dev/null </dev/null |
+	timeout 60 env SHELL=/bin/sh TERM="${terminal_type:-xterm}" script -qec "stty cols $1; $2" /dev/null </dev/null |
 		tr -d '\n' | sed 's/\x1b/^[/g; s/\r/^M/g'
 }
 

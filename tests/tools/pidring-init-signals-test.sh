@@ -273,11 +273,12 @@ stop_listening
 
 # --- the terminal ---
 
-# on_keyboard COMMAND: runs it on a terminal, whose keyboard is descriptor 8; its screen goes to the file `screen`.
+# on_keyboard COMMAND: runs it on a terminal, whose keyboard is descriptor 8; its screen goes to the file `screen`. What is to
+# lead the session, and so may hand the terminal on to another one, begins with exec: not every shell does that by itself.
 on_keyboard() {
 	rm -f keys screen
 	mkfifo keys
-	timeout 60 env --default-signal script -qec "$1" screen <keys >/dev/null &
+	timeout 60 env --default-signal SHELL=/bin/sh script -qec "$1" screen <keys >/dev/null &
 	keyboard=$!
 	exec 8>keys
 }
@@ -333,7 +334,7 @@ chmod 755 sleeper
 
 for like in pidring-init tini dumb-init; do
 	rm -f sleeping
-	on_keyboard "$run --like $like -s -- bash --norc --noprofile -i"
+	on_keyboard "exec $run --like $like -s -- bash --norc --noprofile -i"
 	type_line ./sleeper
 	sleeper=$(pid_in sleeping)
 	printf '\003' >&8
