@@ -35,8 +35,9 @@ static bool parse(struct proc_entry *ret_entry, const char *text)
 	ret_entry->group = atoi(fields_at(state, GROUP));
 	ret_entry->start = strtoull(start, NULL, 10);
 	ret_entry->state = *state;
+	ret_entry->threads = atoi(threads);
 	/* A zombie with more threads than one: only its main thread has ended. */
-	ret_entry->dead = (*state == 'Z' || *state == 'X') && atoi(threads) <= 1;
+	ret_entry->dead = (*state == 'Z' || *state == 'X') && ret_entry->threads <= 1;
 	return true;
 }
 
@@ -63,6 +64,43 @@ int proc_entry_read(struct proc_entry *ret_entry, pid_t pid)
 	snprintf(path, sizeof path, "/proc/%d/stat", pid);
 	*ret_entry = (struct proc_entry){ .pid = pid };
 	return read_entry(ret_entry, AT_FDCWD, path);
+}
+
+static enum proc_stillness stillness_of(char state)
+{
+	if (strchr("TtZX", state))
+		return PROC_STOPPED;
+	return state == 'D' ? PROC_BLOCKED : PROC_MOVES;
+}
+
+enum proc_stillness proc_stillness(const struct proc_entry *entry)
+{
+	char path[64];
+	enum proc_stillness least = stillness_of(entry->state);
+	const struct dirent *name;
+
+	if (entry->threads <= 1)
+		return least;
+	snprintf(path, sizeof path, "/proc/%d/task", entry->pid);
+	DIR *threads = opendir(path);
+	if (!threads)
+		return PROC_MOVES;
+	while (least > PROC_MOVES && (name = readdir(threads))) {
+		struct proc_entry thread = { .pid = 0 };
+
+		if (!isdigit((unsigned char)name->d_name[0]))
+			continue;
+		snprintf(path, sizeof path, "%.20s/stat", name->d_name);
+		int r = read_entry(&thread, dirfd(threads), path);
+		/* One that has ended meanwhile starts nobody. */
+		enum proc_stillness one = r == 0        ? stillness_of(thread.state)
+		                          : r == -ESRCH ? PROC_STOPPED
+		                                        : PROC_MOVES;
+		if (one < least)
+			least = one;
+	}
+	closedir(threads);
+	return least;
 }
 
 /* --- all of them --- */

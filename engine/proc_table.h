@@ -11,9 +11,10 @@
 struct proc_entry {
 	pid_t pid, parent, group;
 	uint64_t start; /* in ticks since the machine's: with the pid, that is who it is */
-	char state;     /* 'R', 'S', 'D', 'T', 't', 'Z', … */
-	bool dead;      /* it has ended, with all its threads */
-	bool taken;     /* the caller's mark */
+	char state;     /* of the first thread: 'R', 'S', 'D', 'T', 't', 'Z', … */
+	int threads;
+	bool dead;  /* it has ended, with all its threads */
+	bool taken; /* the caller's mark */
 };
 
 struct proc_table {
@@ -35,5 +36,14 @@ struct proc_entry *proc_table_next(const struct proc_table *table, const struct 
 
 /* One of them, now. -ESRCH: there is none. */
 int proc_entry_read(struct proc_entry *ret_entry, pid_t pid);
+/* What a stop has come to. */
+enum proc_stillness {
+	PROC_MOVES,
+	PROC_BLOCKED, /* a thread waits in the kernel, may be in the middle of a fork, and stops when it comes back */
+	PROC_STOPPED, /* with all its threads */
+};
+
+/* Of a process whose entry has been read. */
+enum proc_stillness proc_stillness(const struct proc_entry *entry);
 
 #endif

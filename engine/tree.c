@@ -10,10 +10,15 @@
  * Everybody. A process whose parent has ended has no place in the tree any more, so nobody is signalled before the whole
  * table has been gone through, and who was found once is remembered. Still a fork that is under way during the walk makes
  * one that is not in the table, and if its parent dies of the signal it will not be found again. What kills is therefore
- * preceded by SIGSTOP, until all who were found stand still: they do not fork then, and do not die, and so a walk that
- * finds nobody new has found everybody. (Linux begins no fork with a signal pending, and gives up one under way when a
- * SIGKILL comes.) That holds a fork bomb, too, as long as its processes have parents or the group. Other signals go out at
- * once: to be stopped and continued is something that a process may notice.
+ * preceded by SIGSTOP, until all who were found stand still, each with all its threads: they do not fork then, and do not
+ * die. As a table is not read in one moment, and numbers start again from below, a child of theirs may be missed by the
+ * walk that saw them stand still, but not by the next one: if that finds nobody new, everybody has been found.
+ *
+ * Who is blocked in the kernel may be in the middle of a fork, held up by a lock, or wait in vfork(2) for a child that
+ * has been stopped. It is therefore not killed until it has come to stand still, and the others are killed before it: a
+ * child that it makes meanwhile has a parent to be found by, and a vfork comes back when its child has ended. That holds a
+ * fork bomb, too, as long as its processes have parents or the group. Other signals go out at once: to be stopped and
+ * continued is something that a process may notice.
  */
 #include "tree.h"
 
@@ -77,12 +82,6 @@ static bool is_self(const struct tree *tree, const struct tree_member *member)
 	return tree->pidfd < 0 && member->pid == tree->root;
 }
 
-/* Blocked in the kernel is not forking, or has made its child (vfork(2)). */
-static bool stands_still(const struct proc_entry *entry)
-{
-	return entry->state == 'T' || entry->state == 't' || entry->state == 'D';
-}
-
 static int take(struct tree *tree, struct proc_entry *entry, bool spared)
 {
 	entry->taken = true;
@@ -90,7 +89,7 @@ static int take(struct tree *tree, struct proc_entry *entry, bool spared)
 	                                        .start = entry->start,
 	                                        .got = spared,
 	                                        .got_at = entry->start,
-	                                        .still = stands_still(entry) });
+	                                        .stillness = proc_stillness(entry) });
 }
 
 /* --- one walk --- */
@@ -128,7 +127,7 @@ static void keep_known(struct tree *tree, const struct proc_table *table)
 		if (!entry || entry->start != member.start || entry->dead)
 			continue;
 		entry->taken = true;
-		member.still = stands_still(entry);
+		member.stillness = proc_stillness(entry);
 		tree->members[kept++] = member;
 	}
 	tree->count = kept;
@@ -265,6 +264,21 @@ static uint64_t ticks_now(void)
 	return (uint64_t)now.tv_sec * hertz + (uint64_t)now.tv_nsec * hertz / CLOCK_SECOND;
 }
 
+static void send_to_member(struct tree_member *member, int signal_number, struct delivery *delivery)
+{
+	int r = send(member, signal_number);
+
+	member->got = true;
+	member->got_at = ticks_now();
+	member->refused = r == -EPERM;
+	if (r == 0)
+		delivery->count++;
+	else if (r == -EPERM)
+		delivery->refused++;
+	else if (r != -ESRCH)
+		delivery->error = r;
+}
+
 /* Returns to how many it was tried. */
 static size_t send_to_new(struct tree *tree, int signal_number, struct delivery *delivery)
 {
@@ -275,17 +289,8 @@ static size_t send_to_new(struct tree *tree, int signal_number, struct delivery 
 
 		if (member->got || is_self(tree, member))
 			continue;
-		int r = send(member, signal_number);
-		member->got = true;
-		member->got_at = ticks_now();
-		member->refused = r == -EPERM;
+		send_to_member(member, signal_number, delivery);
 		tried++;
-		if (r == 0)
-			delivery->count++;
-		else if (r == -EPERM)
-			delivery->refused++;
-		else if (r != -ESRCH)
-			delivery->error = r;
 	}
 	return tried;
 }
@@ -301,15 +306,21 @@ static void nap(void)
 static void begin_delivery(struct tree *tree)
 {
 	for (size_t i = 0; i < tree->count; i++)
-		tree->members[i].got = tree->members[i].refused = false;
+		if (!tree->members[i].killed)
+			tree->members[i].got = tree->members[i].refused = false;
 }
 
-static bool all_stand_still(const struct tree *tree)
+/* Of those who obey, and live on. */
+static size_t count_still(const struct tree *tree, enum proc_stillness stillness)
 {
-	for (size_t i = 0; i < tree->count; i++)
-		if (!tree->members[i].still && !tree->members[i].refused && !is_self(tree, &tree->members[i]))
-			return false;
-	return true;
+	size_t count = 0;
+
+	for (size_t i = 0; i < tree->count; i++) {
+		const struct tree_member *member = &tree->members[i];
+		count += member->stillness == stillness && !member->refused && !member->killed &&
+		         !is_self(tree, member);
+	}
+	return count;
 }
 
 /* In one call, which no fork under way escapes. To be stopped or killed twice is no more than once. */
@@ -327,6 +338,7 @@ static void freeze(struct tree *tree)
 {
 	struct delivery delivery = { 0 };
 	int64_t patience = clock_deadline(PATIENCE);
+	bool stood_still = false;
 
 	tree->spares_later = false;
 	begin_delivery(tree);
@@ -335,10 +347,47 @@ static void freeze(struct tree *tree)
 		int again = walk(tree);
 		if (again < 0)
 			return;
-		if (send_to_new(tree, SIGSTOP, &delivery) > 0)
-			patience = clock_deadline(PATIENCE);
-		else if ((!again && all_stand_still(tree)) || clock_remaining(patience) == 0)
+		bool found = send_to_new(tree, SIGSTOP, &delivery) > 0;
+		bool stands_still = !again && !found && count_still(tree, PROC_MOVES) == 0;
+		if (stands_still && stood_still)
 			return;
+		if (found)
+			patience = clock_deadline(PATIENCE);
+		else if (clock_remaining(patience) == 0)
+			return;
+		else if (!stands_still)
+			nap();
+		stood_still = stands_still;
+	}
+}
+
+static size_t kill_stopped(struct tree *tree, struct delivery *delivery)
+{
+	size_t killed = 0;
+
+	for (size_t i = 0; i < tree->count; i++) {
+		struct tree_member *member = &tree->members[i];
+
+		if (member->stillness != PROC_STOPPED || member->killed || is_self(tree, member))
+			continue;
+		send_to_member(member, SIGKILL, delivery);
+		member->killed = true;
+		killed++;
+	}
+	return killed;
+}
+
+/* Until nobody is blocked any more. Who is for long waits for a device: that one is not forking. */
+static void kill_around_blocked(struct tree *tree, struct delivery *delivery)
+{
+	int64_t patience = clock_deadline(PATIENCE);
+
+	for (;;) {
+		freeze(tree);
+		if (count_still(tree, PROC_BLOCKED) == 0 || clock_remaining(patience) == 0)
+			return;
+		if (kill_stopped(tree, delivery) > 0)
+			patience = clock_deadline(PATIENCE);
 		else
 			nap();
 	}
@@ -408,7 +457,9 @@ static int kill_all(struct tree *tree, struct delivery *ret_delivery)
 
 	if (r < 0)
 		return r;
-	freeze(tree);
+	for (size_t i = 0; i < tree->count; i++)
+		tree->members[i].killed = false;
+	kill_around_blocked(tree, ret_delivery);
 	r = deliver(tree, SIGKILL, ret_delivery);
 	if (r < 0)
 		end_half_way(tree);

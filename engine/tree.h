@@ -7,6 +7,8 @@
 #ifndef PIDRING_TREE_H
 #define PIDRING_TREE_H
 
+#include "proc_table.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,10 +17,11 @@
 struct tree_member {
 	pid_t pid;
 	uint64_t start;
-	bool got;        /* the last signal, or is to be spared it */
-	uint64_t got_at; /* as `start` */
-	bool refused;    /* it may not be signalled */
-	bool still;      /* it was not running when it was last seen: it does not fork */
+	bool got;                      /* the last signal, or is to be spared it */
+	uint64_t got_at;               /* as `start` */
+	bool refused;                  /* it may not be signalled */
+	bool killed;                   /* before the others */
+	enum proc_stillness stillness; /* when it was last seen */
 };
 
 struct tree {

@@ -385,6 +385,72 @@ SCENARIO(trees, forking_while_killed)
 	}
 }
 
+/* fork(2) without libc, whose locks threads of this process may hold. */
+static pid_t fork_plainly(unsigned long flags)
+{
+	return (pid_t)syscall(SYS_clone, flags | SIGCHLD, NULL, NULL, NULL, 0);
+}
+
+static void *fork_in_a_thread(void *memory)
+{
+	_Atomic int *left = memory;
+
+	while (atomic_fetch_sub(left, 1) > 0)
+		if (fork_plainly(0) == 0)
+			for (;;)
+				pause();
+	return NULL;
+}
+
+static int fork_in_threads(void *left)
+{
+	pthread_t thread;
+
+	for (int i = 0; i < 3; i++)
+		check_int(pthread_create(&thread, NULL, fork_in_a_thread, left), 0);
+	return stay();
+}
+
+/* The first thread stands still before the others do. */
+SCENARIO(trees, threads_forking_while_killed)
+{
+	_Atomic int *left = shared_memory(sizeof *left);
+
+	for (int round = 0; round < 5; round++) {
+		prepare();
+		atomic_store(left, MOST_FORKS);
+		struct pidring_process *process =
+			start_tree(fork_in_threads, (struct pidring_options){ .argument = left }, 1);
+		check_int(pidring_process_kill_tree(process, NULL), 0);
+		await_exit(process, -SIGKILL);
+		await_tree(process, 0);
+		pidring_process_free(process);
+		tidy_up();
+	}
+}
+
+static int wait_for_each_other(void *unused)
+{
+	(void)unused;
+	for (int level = 0; level < 3; level++)
+		if (fork_plainly(CLONE_VFORK) > 0)
+			return 1;
+	return stay();
+}
+
+/* Three wait in vfork, where no stop reaches them, for the fourth. */
+SCENARIO(trees, blocked_in_vfork)
+{
+	prepare();
+	struct pidring_process *process = start_tree(wait_for_each_other, (struct pidring_options){ 0 }, 1);
+	check_int(pidring_process_signal_tree(process, 0, NULL), 4);
+	check_int(pidring_process_kill_tree(process, NULL), 0);
+	await_exit(process, -SIGKILL);
+	await_tree(process, 0);
+	pidring_process_free(process);
+	tidy_up();
+}
+
 /* Each forks the next and ends: without the group nobody could follow it. */
 static int run_away(void *memory)
 {
