@@ -45,13 +45,11 @@ static void set_watchdog(void)
 /* Whoever started this program may have other habits. */
 static void reset_signals(void)
 {
+	static const int habits[] = { SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM };
 	sigset_t none;
 
-	signal(SIGALRM, SIG_DFL);
-	signal(SIGCHLD, SIG_DFL);
-	signal(SIGPIPE, SIG_DFL);
-	signal(SIGINT, SIG_DFL);
-	signal(SIGTERM, SIG_DFL);
+	for (size_t i = 0; i < sizeof(habits) / sizeof(habits[0]); i++)
+		signal(habits[i], SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
