@@ -79,7 +79,7 @@ enum proc_stillness proc_stillness(const struct proc_entry *entry)
 	enum proc_stillness least = stillness_of(entry->state);
 	const struct dirent *name;
 
-	if (entry->threads <= 1)
+	if (entry->threads <= 1 || least == PROC_MOVES)
 		return least;
 	snprintf(path, sizeof path, "/proc/%d/task", entry->pid);
 	DIR *threads = opendir(path);
