@@ -169,7 +169,8 @@ $(BUILD)/pidring-run: $(BUILD)/tools/pidring-run.o $(RUN_OBJECTS) $(STATIC)
 $(BUILD)/pidring-init: $(BUILD)/tools/pidring-init.o $(INIT_OBJECTS) $(STATIC)
 	$(CC) $(SANITIZE) -Wl,-z,now -Wl,--gc-sections $(LDFLAGS) -o $@ $^ $(ENGINE_STATIC) -lpthread
 
-# To be copied into any container: small, and with nothing beside it. Its objects are made for that.
+# To be copied into any container: small, and with nothing beside it. Its objects are made for that. Two segments instead of
+# four are two mappings less to make at each start.
 STATIC_BUILD := $(BUILD)/static
 $(BUILD)/pidring-init-static: FORCE
 	@$(MAKE) --no-print-directory BUILD=$(STATIC_BUILD) OPTIMIZE=-Os CFLAGS='$(CFLAGS) -fno-asynchronous-unwind-tables' \
@@ -177,7 +178,7 @@ $(BUILD)/pidring-init-static: FORCE
 	@cp -p $(STATIC_BUILD)/pidring-init-alone $@
 
 $(BUILD)/pidring-init-alone: $(BUILD)/tools/pidring-init.o $(BUILD)/tools/alone.o $(INIT_OBJECTS) $(STATIC)
-	$(CC) -static -Wl,--gc-sections -s $(LDFLAGS) -o $@ $^ $(ENGINE_STATIC) -lpthread
+	$(CC) -static -Wl,--gc-sections -Wl,-z,noseparate-code -s $(LDFLAGS) -o $@ $^ $(ENGINE_STATIC) -lpthread
 
 $(SCENARIOS): $(SCENARIO_OBJECTS) $(STATIC)
 	$(CC) $(SANITIZE) $(VARIED) $(LDFLAGS) -o $@ $^ $(ENGINE_STATIC) -lpthread

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "init_options.h"
+#include "init_release.h"
 #include "init_signals.h"
 #include "init_status.h"
 #include "init_terminal.h"
@@ -26,6 +27,7 @@ struct init {
 	struct init_signals signals;
 	struct init_terminal terminal;
 	struct init_status status;
+	struct init_inheritance inheritance;
 
 	struct pidring *engine;
 	struct pidring_cgroup *cgroup;   /* NULL: none */

@@ -13,6 +13,19 @@
 /* Where to stop without close_range(2). */
 #define MOST_DESCRIPTORS 65536
 
+/* One call tells which of them are open, as nothing can be asked of a closed one. 0 where so many may not be asked for. */
+static int look(struct pollfd items[FREE_IN_A_ROW], unsigned first)
+{
+	for (unsigned i = 0; i < FREE_IN_A_ROW; i++)
+		items[i] = (struct pollfd){ .fd = (int)(first + i) };
+	return poll(items, FREE_IN_A_ROW, 0) >= 0;
+}
+
+static bool is_open(const struct pollfd *item)
+{
+	return !(item->revents & POLLNVAL);
+}
+
 /* Everything of our own is close-on-exec, and nothing that was inherited can be. Whether there was anything. */
 static int close_if_inherited(unsigned descriptor)
 {
@@ -23,26 +36,24 @@ static int close_if_inherited(unsigned descriptor)
 	return flags >= 0;
 }
 
-/* One call tells which of them are open; if it may not be asked for so many, each is asked by itself. */
 static int close_inherited_from(unsigned first)
 {
 	struct pollfd items[FREE_IN_A_ROW];
-	int found = 0;
+	int asked = look(items, first), found = 0;
 
 	for (unsigned i = 0; i < FREE_IN_A_ROW; i++)
-		items[i] = (struct pollfd){ .fd = (int)(first + i) };
-	int asked = poll(items, FREE_IN_A_ROW, 0) >= 0;
-	for (unsigned i = 0; i < FREE_IN_A_ROW; i++)
-		if (!asked || !(items[i].revents & POLLNVAL))
+		if (!asked || is_open(&items[i]))
 			found |= close_if_inherited(first + i);
 	return found;
 }
 
-static void close_inherited(void)
+static void close_inherited(bool has_low)
 {
 	unsigned descriptor = STDERR_FILENO + 1;
 
-	while (close_inherited_from(descriptor))
+	if (!has_low)
+		descriptor += FREE_IN_A_ROW;
+	while (has_low && close_inherited_from(descriptor))
 		descriptor += FREE_IN_A_ROW;
 	if (close_range(descriptor, ~0U, 0) == 0)
 		return;
@@ -63,7 +74,7 @@ static void release_streams(void)
 	close(null);
 }
 
-void init_release_occupy(void)
+static void occupy_streams(void)
 {
 	int descriptor;
 
@@ -77,10 +88,23 @@ void init_release_occupy(void)
 		close(descriptor);
 }
 
-void init_release(void)
+/* Most are given the three streams and nothing else, and that is soon known. */
+void init_release_prepare(struct init_inheritance *inheritance)
+{
+	struct pollfd items[FREE_IN_A_ROW];
+
+	for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; stream++)
+		if (fcntl(stream, F_GETFD) < 0)
+			occupy_streams();
+	inheritance->has_low = !look(items, STDERR_FILENO + 1);
+	for (unsigned i = 0; i < FREE_IN_A_ROW; i++)
+		inheritance->has_low |= is_open(&items[i]);
+}
+
+void init_release(const struct init_inheritance *inheritance)
 {
 	if (chdir("/") < 0)
 		init_say(INIT_WARNING, "cannot leave the working directory");
-	close_inherited();
+	close_inherited(inheritance->has_low);
 	release_streams();
 }

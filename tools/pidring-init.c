@@ -133,7 +133,7 @@ static int run(struct init *init)
 		finish(init, status);
 	init_say(INIT_NOTICE, "the program runs as %d", (int)init->pid);
 	init_status_ready(&init->status, init->pid);
-	init_release();
+	init_release(&init->inheritance);
 	init_supervise(init);
 	finish(init, exit_status(init));
 }
@@ -156,7 +156,7 @@ int main(int argument_count, char **arguments)
 
 	if (argument_count > 1 && strcmp(arguments[0], init_step_name) == 0)
 		return init_step(arguments + 1);
-	init_release_occupy();
+	init_release_prepare(&init.inheritance);
 	init_signals_hold(&init.signals);
 	result = init_options_parse(&options, argument_count, arguments, &error);
 	init_say_set(options.manner->prefix, options.verbosity);
