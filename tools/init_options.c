@@ -11,24 +11,18 @@
 #include <unistd.h>
 
 #include "init_say.h"
+#include "option_rows.h"
 
 #define DEFAULT_GRACE PIDRING_SECONDS(10)
 #define VARIABLE      "PIDRING_INIT_"
 
-/* One row is one option. Everything else here - getopt's tables, the variables, the help - is made from the rows. A row
- * has one of four ways to take its value: `flag` (yes or no into an int there), `apply`, `confine`, `text`. In the order in which
- * rows are written.
- * NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding) */
-struct option_row {
-	char letter; /* 0: it has none */
-	const char *name;
-	const char *argument; /* NULL: it is a flag, and may have =yes or =no */
-	const char *help;     /* NULL: another name of the row above */
+/* A row has one of four ways to take its value: `flag` (yes or no into an int there), `apply`, `confine`, `text`. */
+struct init_row {
+	struct option_row option;
 	int (*apply)(struct init_options *options, const char *text, struct init_error *error);
 	int (*confine)(struct init_confine *confine, const char *text, struct init_error *error);
 	size_t flag, text; /* where in the options */
 	bool repeated;     /* its variable has several values, with spaces between them */
-	const char *group; /* the heading above it */
 };
 
 /* --- what the program is, and how much is said --- */
@@ -349,105 +343,130 @@ static int apply_status_descriptor(struct init_options *options, const char *tex
 
 /* --- the table --- */
 
+/* It may have =yes or =no. */
+#define FLAG       ""
 #define AT(member) offsetof(struct init_options, member)
 
-static const struct option_row rows[] = {
-	{ 'g', "group", .help = "signals go to the group of the program, not to it alone",
-	  .apply = apply_group, .group = "Signals" },
-	{ 'c', "single-child", .help = "they go to the program alone (the default), like dumb-init -c",
+static const struct init_row table[] = {
+	{ .option.help = "Signals" },
+	{ { "g", "group", FLAG, "signals go to the group of the program, not to it alone" },
+	  .apply = apply_group },
+	{ { "c", "single-child", FLAG, "they go to the program alone (the default), like dumb-init -c" },
 	  .apply = apply_single_child },
-	{ 0, "to-tree", .help = "they go to everything that came of the program", .apply = apply_tree },
-	{ 0, "to", "WHOM", "child, group or tree", .apply = apply_target },
-	{ 'r', "rewrite", "RULES",
-	  "TERM:QUIT forwards SIGTERM as SIGQUIT, HUP:0 drops SIGHUP,\n"
-	  "TERM:QUIT+10 waits ten seconds before; names or numbers",
-	  .apply = apply_rewrite, .repeated = true },
-	{ 0, "end-on", "SIGNALS", "the signals that also begin the end (default: TERM; none)",
+	{ { NULL, "to-tree", FLAG, "they go to everything that came of the program" }, .apply = apply_tree },
+	{ { NULL, "to", "WHOM", "child, group or tree" }, .apply = apply_target },
+	{ { "r", "rewrite", "RULES",
+	    "TERM:QUIT forwards SIGTERM as SIGQUIT, HUP:0 drops SIGHUP,\n"
+	    "TERM:QUIT+10 waits ten seconds before; names or numbers" },
+	  .apply = apply_rewrite,
+	  .repeated = true },
+	{ { NULL, "end-on", "SIGNALS", "the signals that also begin the end (default: TERM; none)" },
 	  .apply = apply_terminating },
-	{ 'p', "parent-death-signal", "SIGNAL", "get SIGNAL, and so forward it, when the parent ends",
+	{ { "p", "parent-death-signal", "SIGNAL", "get SIGNAL, and so forward it, when the parent ends" },
 	  .apply = apply_parent_death },
 
-	{ 0, "end", "MODE",
-	  "when the program has ended: stop the rest (the default), leave it,\n"
-	  "signal it once, wait for it, or go on until the last and end as that",
-	  apply_ending, .group = "The end" },
-	{ 0, "grace", "TIME", "how long the rest may take after SIGTERM (default: 10s)",
+	{ .option.help = "The end" },
+	{ { NULL, "end", "MODE",
+	    "when the program has ended: stop the rest (the default), leave it,\n"
+	    "signal it once, wait for it, or go on until the last and end as that" },
+	  .apply = apply_ending },
+	{ { NULL, "grace", "TIME", "how long the rest may take after SIGTERM (default: 10s)" },
 	  .apply = apply_grace },
-	{ 'e', "expect", "CODE", "exit status CODE becomes 0", .apply = apply_expected, .repeated = true },
-	{ 0, "exit-code", "FROM:TO", "exit status FROM becomes TO", .apply = apply_exit_code,
+	{ { "e", "expect", "CODE", "exit status CODE becomes 0" },
+	  .apply = apply_expected,
 	  .repeated = true },
-	{ 0, "death-signal", "SIGNAL", "what the program gets if its init is killed (default: KILL)",
+	{ { NULL, "exit-code", "FROM:TO", "exit status FROM becomes TO" },
+	  .apply = apply_exit_code,
+	  .repeated = true },
+	{ { NULL, "death-signal", "SIGNAL", "what the program gets if its init is killed (default: KILL)" },
 	  .apply = apply_death_signal },
-	{ 0, "no-death-signal", .help = "nothing", .apply = apply_no_death_signal },
+	{ { NULL, "no-death-signal", FLAG, "nothing" }, .apply = apply_no_death_signal },
 
-	{ 0, "place", "WHERE",
-	  "the program's own group (the default) or session, or the same\n"
-	  "group; the terminal goes with it",
-	  apply_place, .group = "The program" },
-	{ 0, "env", "CHANGE", "NAME=VALUE sets, NAME removes", .apply = apply_environment, .repeated = true },
-	{ 0, "chdir", "DIRECTORY", "where it starts", .text = AT(directory) },
-	{ 0, "umask", "MASK", "its umask, octal", .apply = apply_umask },
-	{ 'P', "pause", .help = "no program: reap and sleep until SIGTERM or SIGINT", .flag = AT(pause) },
+	{ .option.help = "The program" },
+	{ { NULL, "place", "WHERE",
+	    "the program's own group (the default) or session, or the same\n"
+	    "group; the terminal goes with it" },
+	  .apply = apply_place },
+	{ { NULL, "env", "CHANGE", "NAME=VALUE sets, NAME removes" },
+	  .apply = apply_environment,
+	  .repeated = true },
+	{ { NULL, "chdir", "DIRECTORY", "where it starts" }, .text = AT(directory) },
+	{ { NULL, "umask", "MASK", "its umask, octal" }, .apply = apply_umask },
+	{ { "P", "pause", FLAG, "no program: reap and sleep until SIGTERM or SIGINT" }, .flag = AT(pause) },
 
-	{ 0, "user", "USER[:GROUP]", "names or numbers; with the user's groups", .confine = init_confine_user,
-	  .group = "Less power" },
-	{ 0, "groups", "LIST", "these supplementary groups instead; empty: none",
+	{ .option.help = "Less power" },
+	{ { NULL, "user", "USER[:GROUP]", "names or numbers; with the user's groups" },
+	  .confine = init_confine_user },
+	{ { NULL, "groups", "LIST", "these supplementary groups instead; empty: none" },
 	  .confine = init_confine_groups },
-	{ 0, "cap-keep", "LIST", "these capabilities and no others", .confine = init_confine_keep },
-	{ 0, "cap-drop", "LIST", "without these capabilities", .confine = init_confine_drop },
-	{ 0, "capabilities", "IAB", "inheritable, ambient and bounding, as cap_iab(3)",
+	{ { NULL, "cap-keep", "LIST", "these capabilities and no others" }, .confine = init_confine_keep },
+	{ { NULL, "cap-drop", "LIST", "without these capabilities" }, .confine = init_confine_drop },
+	{ { NULL, "capabilities", "IAB", "inheritable, ambient and bounding, as cap_iab(3)" },
 	  .confine = init_confine_capabilities },
-	{ 0, "no-new-privs", .help = "no set-user-ID program gives any back",
+	{ { NULL, "no-new-privs", FLAG, "no set-user-ID program gives any back" },
 	  .confine = init_confine_no_new_privileges },
-	{ 0, "seccomp", "FILE", "a system-call filter: struct sock_filter as they are",
+	{ { NULL, "seccomp", "FILE", "a system-call filter: struct sock_filter as they are" },
 	  .confine = init_confine_seccomp },
-	{ 0, "rlimit", "NAME=SOFT[:HARD]", "nofile=1024:4096, core=unlimited", .confine = init_confine_limit,
+	{ { NULL, "rlimit", "NAME=SOFT[:HARD]", "nofile=1024:4096, core=unlimited" },
+	  .confine = init_confine_limit,
 	  .repeated = true },
-	{ 0, "nice", "NUMBER", "-20 to 19", .confine = init_confine_nice },
-	{ 0, "oom-score", "NUMBER", "-1000 to 1000", .confine = init_confine_oom_score },
-	{ 0, "cgroup", "[PARENT/]NAME", "a control group of its own, removed at the end",
+	{ { NULL, "nice", "NUMBER", "-20 to 19" }, .confine = init_confine_nice },
+	{ { NULL, "oom-score", "NUMBER", "-1000 to 1000" }, .confine = init_confine_oom_score },
+	{ { NULL, "cgroup", "[PARENT/]NAME", "a control group of its own, removed at the end" },
 	  .text = AT(cgroup) },
-	{ 0, "cgroup-set", "FILE=VALUE", "memory.max=1G", .apply = apply_cgroup_file, .repeated = true },
-
-	{ 0, "namespaces", "LIST",
-	  "new ones: user,mount,pid,net,uts,ipc,cgroup,time;\n"
-	  "with pid, PROGRAM is PID 1 there: it may be one more pidring-init",
-	  .confine = init_confine_namespaces, .group = "A place of its own" },
-	{ 0, "hostname", "NAME", "of its uts namespace", .confine = init_confine_host_name },
-	{ 0, "root", "DIRECTORY", "what is / to it", .confine = init_confine_root },
-	{ 0, "read-only", .help = "its / cannot be written to; what is mounted below it stays",
-	  .confine = init_confine_read_only },
-	{ 0, "mount", "FROM:TO[:FLAGS]", "FROM is seen at TO; ro,rec,nosuid,nodev,noexec,make",
-	  .confine = init_confine_mount, .repeated = true },
-	{ 0, "tmpfs", "TO[:DATA]", "a file system in memory; size=1m,mode=755", .confine = init_confine_tmpfs,
+	{ { NULL, "cgroup-set", "FILE=VALUE", "memory.max=1G" },
+	  .apply = apply_cgroup_file,
 	  .repeated = true },
-	{ 0, "private-proc", .help = "a /proc of its pid namespace", .confine = init_confine_private_proc },
 
-	{ 0, "notify", .help = "tell the service manager READY=1 and STOPPING=1 (sd_notify)",
-	  .flag = AT(notify), .group = "Telling others" },
-	{ 0, "ready-fd", "N", "write a line end to descriptor N when the program runs",
+	{ .option.help = "A place of its own" },
+	{ { NULL, "namespaces", "LIST",
+	    "new ones: user,mount,pid,net,uts,ipc,cgroup,time;\n"
+	    "with pid, PROGRAM is PID 1 there: it may be one more pidring-init" },
+	  .confine = init_confine_namespaces },
+	{ { NULL, "hostname", "NAME", "of its uts namespace" }, .confine = init_confine_host_name },
+	{ { NULL, "root", "DIRECTORY", "what is / to it" }, .confine = init_confine_root },
+	{ { NULL, "read-only", FLAG, "its / cannot be written to; what is mounted below it stays" },
+	  .confine = init_confine_read_only },
+	{ { NULL, "mount", "FROM:TO[:FLAGS]", "FROM is seen at TO; ro,rec,nosuid,nodev,noexec,make" },
+	  .confine = init_confine_mount,
+	  .repeated = true },
+	{ { NULL, "tmpfs", "TO[:DATA]", "a file system in memory; size=1m,mode=755" },
+	  .confine = init_confine_tmpfs,
+	  .repeated = true },
+	{ { NULL, "private-proc", FLAG, "a /proc of its pid namespace" },
+	  .confine = init_confine_private_proc },
+
+	{ .option.help = "Telling others" },
+	{ { NULL, "notify", FLAG, "tell the service manager READY=1 and STOPPING=1 (sd_notify)" },
+	  .flag = AT(notify) },
+	{ { NULL, "ready-fd", "N", "write a line end to descriptor N when the program runs" },
 	  .apply = apply_ready_descriptor },
-	{ 0, "status-fd", "N", "write what happens to descriptor N, a line of JSON each",
+	{ { NULL, "status-fd", "N", "write what happens to descriptor N, a line of JSON each" },
 	  .apply = apply_status_descriptor },
-	{ 'w', "warn-on-reap", .help = "a message for everybody who is reaped", .flag = AT(warn_on_reap) },
-	{ 'v', "verbose", .help = "say more; up to three times", .apply = apply_verbose },
-	{ 'q', "quiet", .help = "say nothing but errors", .flag = AT(quiet) },
+	{ { "w", "warn-on-reap", FLAG, "a message for everybody who is reaped" }, .flag = AT(warn_on_reap) },
+	{ { "v", "verbose", FLAG, "say more; up to three times" }, .apply = apply_verbose },
+	{ { "q", "quiet", FLAG, "say nothing but errors" }, .flag = AT(quiet) },
 
-	{ 0, "like", "MANNER",
-	  "tini or dumb-init: take their defaults. So does the name it is\n"
-	  "called by: tini, docker-init, dumb-init",
-	  apply_like, .group = "This init" },
-	{ 's', "subreaper",
-	  .help = "reap orphans also where it is not PID 1 (the default,\nbut not like tini; =no: do not)",
+	{ .option.help = "This init" },
+	{ { NULL, "like", "MANNER",
+	    "tini or dumb-init: take their defaults. So does the name it is\n"
+	    "called by: tini, docker-init, dumb-init" },
+	  .apply = apply_like },
+	{ { "s", "subreaper", FLAG,
+	    "reap orphans also where it is not PID 1 (the default,\nbut not like tini; =no: do not)" },
 	  .flag = AT(subreaper) },
-	{ 'h', "help", .help = "print this text", .apply = apply_help },
-	{ 'V', "version", .help = "print the version", .apply = apply_version },
-	{ 'l', "license", .help = "print the license", .apply = apply_license },
-	{ 'L', NULL, .apply = apply_license },
+	{ { "h", "help", FLAG, "print this text" }, .apply = apply_help },
+	{ { "V", "version", FLAG, "print the version" }, .apply = apply_version },
+	{ { "l", "license", FLAG, "print the license" }, .apply = apply_license },
+	{ { "L", NULL, FLAG, NULL }, .apply = apply_license },
 };
-#define ROWS (sizeof(rows) / sizeof(rows[0]))
+static const struct option_rows rows = { .first = table,
+	                                 .count = sizeof(table) / sizeof(table[0]),
+	                                 .row_size = sizeof(table[0]),
+	                                 .no_letter = "    ",
+	                                 .help_column = 32 };
 
-static int apply_row(struct init_options *options, const struct option_row *row, const char *text,
+static int apply_row(struct init_options *options, const struct init_row *row, const char *text,
                      struct init_error *error)
 {
 	char *base = (char *)options;
@@ -472,28 +491,28 @@ static int apply_row(struct init_options *options, const struct option_row *row,
 /* --- the environment --- */
 
 /* NAME for "name-of-option", in capitals. */
-static bool is_variable_of(const struct option_row *row, const char *name, size_t length)
+static bool is_variable_of(const char *option, const char *name, size_t length)
 {
-	if (!row->name || strlen(row->name) != length)
+	if (!option || strlen(option) != length)
 		return false;
 	for (size_t i = 0; i < length; i++)
-		if (name[i] != (row->name[i] == '-' ? '_' : toupper((unsigned char)row->name[i])))
+		if (name[i] != (option[i] == '-' ? '_' : toupper((unsigned char)option[i])))
 			return false;
 	return true;
 }
 
 /* Help and the like are asked for, not set. */
-static const struct option_row *find_variable(const char *name, size_t length)
+static const struct init_row *find_variable(const char *name, size_t length)
 {
-	for (size_t i = 0; i < ROWS; i++)
-		if (is_variable_of(&rows[i], name, length) && rows[i].apply != apply_help &&
-		    rows[i].apply != apply_version && rows[i].apply != apply_license)
-			return &rows[i];
+	for (size_t i = 0; i < rows.count; i++)
+		if (is_variable_of(table[i].option.name, name, length) && table[i].apply != apply_help &&
+		    table[i].apply != apply_version && table[i].apply != apply_license)
+			return &table[i];
 	return NULL;
 }
 
 /* Each of the words, as a copy that stays. */
-static int apply_words(struct init_options *options, const struct option_row *row, const char *text,
+static int apply_words(struct init_options *options, const struct init_row *row, const char *text,
                        struct init_error *error)
 {
 	static const char blanks[] = " \t\n";
@@ -512,7 +531,7 @@ static int apply_words(struct init_options *options, const struct option_row *ro
 }
 
 /* The option that an entry of the environment stands for; NULL: none. */
-static const struct option_row *row_of_entry(const char *entry)
+static const struct init_row *row_of_entry(const char *entry)
 {
 	if (strncmp(entry, VARIABLE, strlen(VARIABLE)) != 0)
 		return NULL;
@@ -533,7 +552,7 @@ void init_options_warn(void)
 			         *entry);
 }
 
-static int apply_variable(struct init_options *options, const struct option_row *row, const char *entry,
+static int apply_variable(struct init_options *options, const struct init_row *row, const char *entry,
                           struct init_error *error)
 {
 	size_t length = strcspn(entry, "=");
@@ -569,7 +588,7 @@ static int apply_variables(struct init_options *options, struct init_error *erro
 {
 	apply_their_variables(options);
 	for (char **entry = environ; *entry; entry++) {
-		const struct option_row *row = row_of_entry(*entry);
+		const struct init_row *row = row_of_entry(*entry);
 
 		if (row && apply_variable(options, row, *entry, error) < 0)
 			return -EINVAL;
@@ -578,46 +597,6 @@ static int apply_variables(struct init_options *options, struct init_error *erro
 }
 
 /* --- the command line --- */
-
-/* getopt's value for a row: its letter where it has one, so that both spellings arrive as the same. */
-static int row_value(size_t row)
-{
-	return rows[row].letter ? rows[row].letter : 256 + (int)row;
-}
-
-static const struct option_row *find_row(int value)
-{
-	for (size_t i = 0; i < ROWS; i++)
-		if (row_value(i) == value)
-			return &rows[i];
-	return NULL;
-}
-
-/* '+' ends the options at the program, ':' leaves the complaints to us. */
-static void make_letters(char *letters)
-{
-	*letters++ = '+';
-	*letters++ = ':';
-	for (size_t i = 0; i < ROWS; i++) {
-		if (!rows[i].letter)
-			continue;
-		*letters++ = rows[i].letter;
-		if (rows[i].argument)
-			*letters++ = ':';
-	}
-	*letters = '\0';
-}
-
-static void make_names(struct option *names)
-{
-	for (size_t i = 0; i < ROWS; i++)
-		if (rows[i].name)
-			*names++ = (struct option){ .name = rows[i].name,
-				                    .has_arg = rows[i].argument ? required_argument
-				                                                : optional_argument,
-				                    .val = row_value(i) };
-	*names = (struct option){ 0 };
-}
 
 /* `word` is the command-line word that getopt has looked at last. */
 static int explain_misuse(int value, const char *word, struct init_error *error)
@@ -634,26 +613,21 @@ static void spell(const struct option_row *row, char *text, size_t size)
 	if (row->name)
 		snprintf(text, size, "--%s", row->name);
 	else
-		snprintf(text, size, "-%c", row->letter);
+		snprintf(text, size, "-%s", row->letters);
 }
 
 static int apply_command_line(struct init_options *options, int argument_count, char **arguments,
                               struct init_error *error)
 {
-	char letters[2 * ROWS + 3];
-	struct option names[ROWS + 1];
 	char spelling[64];
 	int value;
 
-	make_letters(letters);
-	make_names(names);
-	opterr = 0;
-	while ((value = getopt_long(argument_count, arguments, letters, names, NULL)) != -1) {
-		const struct option_row *row = find_row(value);
+	while ((value = option_rows_get(&rows, argument_count, arguments)) != -1) {
+		const struct init_row *row = option_rows_find(&rows, value);
 
 		if (!row)
 			return explain_misuse(value, arguments[optind - 1], error);
-		spell(row, spelling, sizeof(spelling));
+		spell(&row->option, spelling, sizeof(spelling));
 		if (apply_row(options, row, optarg, error) < 0)
 			return init_error_at(error, spelling);
 		if (options->action != INIT_ACTION_RUN)
@@ -781,29 +755,9 @@ static const char help_tail[] =
 	"found, 126 it cannot be run, 125 anything else went wrong before it ran (like tini and\n"
 	"dumb-init: 1).\n";
 
-/* The lines of a help text after its first, under its first. */
-static void print_indented(FILE *file, const char *help)
-{
-	for (const char *end; (end = strchr(help, '\n')); help = end + 1)
-		fprintf(file, "%.*s\n%32s", (int)(end - help), help, "");
-	fprintf(file, "%s\n", help);
-}
-
 void init_options_print_help(FILE *file)
 {
-	char text[80];
-
 	fputs(help_head, file);
-	for (const struct option_row *row = rows; row < rows + ROWS; row++) {
-		if (!row->help)
-			continue;
-		if (row->group)
-			fprintf(file, "\n%s:\n", row->group);
-		snprintf(text, sizeof(text), "%c%c%s--%s%s%s", row->letter ? '-' : ' ',
-		         row->letter ? row->letter : ' ', row->letter ? ", " : "  ", row->name,
-		         row->argument ? "=" : "", row->argument ? row->argument : "");
-		fprintf(file, "  %-29s ", text);
-		print_indented(file, row->help);
-	}
+	option_rows_print(&rows, file);
 	fputs(help_tail, file);
 }
