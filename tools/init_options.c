@@ -16,40 +16,18 @@
 #define DEFAULT_GRACE PIDRING_SECONDS(10)
 #define VARIABLE      "PIDRING_INIT_"
 
-/* A row has one of four ways to take its value: `flag` (yes or no into an int there), `apply`, `confine`, `text`. */
+/* A row has one of four ways to take its value - `flag` (yes or no into an int there), `apply`, `confine`, `text` - or an
+ * action. */
 struct init_row {
 	struct option_row option;
 	int (*apply)(struct init_options *options, const char *text, struct init_error *error);
 	int (*confine)(struct init_confine *confine, const char *text, struct init_error *error);
-	size_t flag, text; /* where in the options */
-	bool repeated;     /* its variable has several values, with spaces between them */
+	size_t flag, text;       /* where in the options */
+	bool repeated;           /* its variable has several values, with spaces between them */
+	enum init_action action; /* asked for, not set: no variable stands for it */
 };
 
 /* --- what the program is, and how much is said --- */
-
-static int apply_help(struct init_options *options, const char *text, struct init_error *error)
-{
-	(void)text;
-	(void)error;
-	options->action = INIT_ACTION_HELP;
-	return 0;
-}
-
-static int apply_version(struct init_options *options, const char *text, struct init_error *error)
-{
-	(void)text;
-	(void)error;
-	options->action = INIT_ACTION_VERSION;
-	return 0;
-}
-
-static int apply_license(struct init_options *options, const char *text, struct init_error *error)
-{
-	(void)text;
-	(void)error;
-	options->action = INIT_ACTION_LICENSE;
-	return 0;
-}
 
 static int apply_like(struct init_options *options, const char *text, struct init_error *error)
 {
@@ -455,10 +433,10 @@ static const struct init_row table[] = {
 	{ { "s", "subreaper", FLAG,
 	    "reap orphans also where it is not PID 1 (the default,\nbut not like tini; =no: do not)" },
 	  .flag = AT(subreaper) },
-	{ { "h", "help", FLAG, "print this text" }, .apply = apply_help },
-	{ { "V", "version", FLAG, "print the version" }, .apply = apply_version },
-	{ { "l", "license", FLAG, "print the license" }, .apply = apply_license },
-	{ { "L", NULL, FLAG, NULL }, .apply = apply_license },
+	{ { "h", "help", FLAG, "print this text" }, .action = INIT_ACTION_HELP },
+	{ { "V", "version", FLAG, "print the version" }, .action = INIT_ACTION_VERSION },
+	{ { "l", "license", FLAG, "print the license" }, .action = INIT_ACTION_LICENSE },
+	{ { "L", NULL, FLAG, NULL }, .action = INIT_ACTION_LICENSE },
 };
 static const struct option_rows rows = { .first = table,
 	                                 .count = sizeof(table) / sizeof(table[0]),
@@ -501,12 +479,10 @@ static bool is_variable_of(const char *option, const char *name, size_t length)
 	return true;
 }
 
-/* Help and the like are asked for, not set. */
 static const struct init_row *find_variable(const char *name, size_t length)
 {
 	for (size_t i = 0; i < rows.count; i++)
-		if (is_variable_of(table[i].option.name, name, length) && table[i].apply != apply_help &&
-		    table[i].apply != apply_version && table[i].apply != apply_license)
+		if (!table[i].action && is_variable_of(table[i].option.name, name, length))
 			return &table[i];
 	return NULL;
 }
@@ -608,14 +584,6 @@ static int explain_misuse(int value, const char *word, struct init_error *error)
 	return init_error_set(error, "invalid option -- '%c'", optopt);
 }
 
-static void spell(const struct option_row *row, char *text, size_t size)
-{
-	if (row->name)
-		snprintf(text, size, "--%s", row->name);
-	else
-		snprintf(text, size, "-%s", row->letters);
-}
-
 static int apply_command_line(struct init_options *options, int argument_count, char **arguments,
                               struct init_error *error)
 {
@@ -627,11 +595,14 @@ static int apply_command_line(struct init_options *options, int argument_count, 
 
 		if (!row)
 			return explain_misuse(value, arguments[optind - 1], error);
-		spell(&row->option, spelling, sizeof(spelling));
-		if (apply_row(options, row, optarg, error) < 0)
-			return init_error_at(error, spelling);
-		if (options->action != INIT_ACTION_RUN)
+		if (row->action) {
+			options->action = row->action;
 			return 0;
+		}
+		if (apply_row(options, row, optarg, error) < 0) {
+			snprintf(spelling, sizeof(spelling), "--%s", row->option.name);
+			return init_error_at(error, spelling);
+		}
 	}
 	options->command = arguments + optind;
 	return 0;

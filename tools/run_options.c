@@ -18,6 +18,7 @@ struct error_text {
 struct run_row {
 	struct option_row option;
 	int (*apply)(struct run_options *options, const char *argument, struct error_text *error);
+	enum run_action action; /* instead */
 };
 
 static int apply_jobs(struct run_options *options, const char *argument, struct error_text *error)
@@ -136,22 +137,6 @@ static int apply_costs(struct run_options *options, const char *argument, struct
 	return 0;
 }
 
-static int apply_help(struct run_options *options, const char *argument, struct error_text *error)
-{
-	(void)argument;
-	(void)error;
-	options->action = RUN_ACTION_HELP;
-	return 0;
-}
-
-static int apply_version(struct run_options *options, const char *argument, struct error_text *error)
-{
-	(void)argument;
-	(void)error;
-	options->action = RUN_ACTION_VERSION;
-	return 0;
-}
-
 static const struct run_row table[] = {
 	{ { "jP", "jobs", "N",
 	    "run up to N jobs at a time; 0: as many as the system allows\n"
@@ -182,8 +167,8 @@ static const struct run_row table[] = {
 	    "at the end, print what each job cost, to standard output or to FILE\n"
 	    "(which is taken as one only after the '=')" },
 	  .apply = apply_costs },
-	{ { "h", "help", NULL, "print this text" }, .apply = apply_help },
-	{ { NULL, "version", NULL, "print the version" }, .apply = apply_version },
+	{ { "h", "help", NULL, "print this text" }, .action = RUN_ACTION_HELP },
+	{ { NULL, "version", NULL, "print the version" }, .action = RUN_ACTION_VERSION },
 };
 static const struct option_rows rows = { .first = table,
 	                                 .count = sizeof(table) / sizeof(table[0]),
@@ -251,10 +236,11 @@ int run_options_parse(struct run_options *ret_options, int argument_count, char 
 			explain_misuse(value, arguments[optind - 1], &error_text);
 			return -EINVAL;
 		}
-		if (row->apply(&options, optarg, &error_text) < 0)
-			return -EINVAL;
+		options.action = row->action;
 		if (options.action != RUN_ACTION_JOBS)
 			break;
+		if (row->apply(&options, optarg, &error_text) < 0)
+			return -EINVAL;
 	}
 	if (options.action == RUN_ACTION_JOBS && options.output.keep_order &&
 	    options.output.mode == RUN_OUTPUT_UNGROUPED) {
