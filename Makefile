@@ -53,8 +53,8 @@ UNSANITIZED := $(BUILD)/engine/birth/child.o $(BUILD)/engine/sys/clone.o \
 STATIC := $(BUILD)/libpidring.a
 SHARED := $(BUILD)/libpidring.so.$(VERSION)
 TOOLS := $(BUILD)/pidring-run $(BUILD)/pidring-init
-RUN_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/run_*.c))
-INIT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/init_*.c))
+RUN_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/run_*.c) tools/option_rows.c)
+INIT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/init_*.c) tools/option_rows.c)
 
 SCENARIO_RUNNER := tests/scenario/main.c tests/scenario/helpers.c tests/scenario/start_method.c
 # What tests/scenario/start_method.c stands before, in the scenarios and in the library itself.

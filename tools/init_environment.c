@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "init_options.h"
 #include "init_say.h"
+#include "init_variables.h"
 
 static const char *const own_pids[] = { "LISTEN_PID", "WATCHDOG_PID" };
 #define OWN_PIDS (sizeof(own_pids) / sizeof(own_pids[0]))
@@ -27,7 +27,7 @@ static void remove_own_variables(void)
 	char **kept = environ;
 
 	for (char **entry = environ; *entry; entry++)
-		if (!init_options_is_variable(*entry))
+		if (!init_is_variable(*entry))
 			*kept++ = *entry;
 	*kept = NULL;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The command line, and the environment variables that stand for options. */
+/* What the command line and the environment say. */
 #ifndef PIDRING_INIT_OPTIONS_H
 #define PIDRING_INIT_OPTIONS_H
 
@@ -75,12 +75,6 @@ struct init_options {
  */
 int init_options_parse(struct init_options *ret_options, int argument_count, char **arguments,
                        struct init_error *error);
-
-/* Warns of variables that are named as if they stood for options. The program gets them. */
-void init_options_warn(void);
-
-/* Whether an entry of the environment stands for an option. */
-bool init_options_is_variable(const char *entry);
 
 void init_options_print_help(FILE *file);
 

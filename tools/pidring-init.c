@@ -14,6 +14,7 @@
 #include "init_say.h"
 #include "init_start.h"
 #include "init_supervise.h"
+#include "init_variables.h"
 
 static const char license[] =
 	"pidring is free software under the MIT License: it may be used, copied, changed and sold by\n"
@@ -166,7 +167,7 @@ int main(int argument_count, char **arguments)
 		return print(&options);
 	if (!options.command[0] && options.pause != PIDRING_YES)
 		return refuse(&options, "no program is given; --help tells more");
-	init_options_warn();
+	init_variables_warn();
 	watch_parent(&options, parent);
 	init.options = &options;
 	return run(&init);

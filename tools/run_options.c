@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "option_rows.h"
 #include "run_clock.h"
 
 struct error_text {
@@ -14,13 +15,10 @@ struct error_text {
 	size_t size;
 };
 
-/* One row is one option. Everything else here - getopt's tables, the help - is made from the rows. */
-struct option_row {
-	char letter; /* 0: it has none */
-	const char *name;
-	const char *argument; /* NULL: it takes none; "[=FILE]": it may have one, after its long name */
-	const char *help;     /* NULL: another name of the row above */
+struct run_row {
+	struct option_row option;
 	int (*apply)(struct run_options *options, const char *argument, struct error_text *error);
+	enum run_action action; /* instead */
 };
 
 static int apply_jobs(struct run_options *options, const char *argument, struct error_text *error)
@@ -139,54 +137,44 @@ static int apply_costs(struct run_options *options, const char *argument, struct
 	return 0;
 }
 
-static int apply_help(struct run_options *options, const char *argument, struct error_text *error)
-{
-	(void)argument;
-	(void)error;
-	options->action = RUN_ACTION_HELP;
-	return 0;
-}
-
-static int apply_version(struct run_options *options, const char *argument, struct error_text *error)
-{
-	(void)argument;
-	(void)error;
-	options->action = RUN_ACTION_VERSION;
-	return 0;
-}
-
-static const struct option_row rows[] = {
-	{ 'j', "jobs", "N",
-	  "run up to N jobs at a time; 0: as many as the system allows\n"
-	  "(default: one for each processor this process may use)",
-	  apply_jobs },
-	{ 'P', "max-procs", "N", NULL, apply_jobs },
-	{ '0', "null", NULL, "items are separated by NUL bytes, not by line ends", apply_null },
-	{ 'r', "no-run-if-empty", NULL, "without items nothing is run in any case", apply_no_run_if_empty },
-	{ 0, "group", NULL,
-	  "print what a job writes when it has ended, not mixed with what others\n"
-	  "write (the default)",
-	  apply_group },
-	{ 0, "line-buffer", NULL, "print it line by line as it comes (also --lb)", apply_line_buffer },
-	{ 0, "lb", NULL, NULL, apply_line_buffer },
-	{ 'u', "ungroup", NULL, "let the jobs write to the output themselves", apply_ungroup },
-	{ 'k', "keep-order", NULL, "print in the order of the items", apply_keep_order },
-	{ 0, "drain", "SECONDS",
-	  "how long to wait for the output of what a job has left running\n"
-	  "(default: 1)",
-	  apply_drain },
-	{ 0, "timeout", "SECONDS",
-	  "stop a job that takes longer: SIGTERM, and SIGKILL five seconds later\n"
-	  "(default: 0, no limit)",
-	  apply_timeout },
-	{ 0, "costs", "[=FILE]",
-	  "at the end, print what each job cost, to standard output or to FILE\n"
-	  "(which is taken as one only after the '=')",
-	  apply_costs },
-	{ 'h', "help", NULL, "print this text", apply_help },
-	{ 0, "version", NULL, "print the version", apply_version },
+static const struct run_row table[] = {
+	{ { "jP", "jobs", "N",
+	    "run up to N jobs at a time; 0: as many as the system allows\n"
+	    "(default: one for each processor this process may use)" },
+	  .apply = apply_jobs },
+	{ { NULL, "max-procs", "N", NULL }, .apply = apply_jobs },
+	{ { "0", "null", NULL, "items are separated by NUL bytes, not by line ends" }, .apply = apply_null },
+	{ { "r", "no-run-if-empty", NULL, "without items nothing is run in any case" },
+	  .apply = apply_no_run_if_empty },
+	{ { NULL, "group", NULL,
+	    "print what a job writes when it has ended, not mixed with what others\n"
+	    "write (the default)" },
+	  .apply = apply_group },
+	{ { NULL, "line-buffer", NULL, "print it line by line as it comes (also --lb)" },
+	  .apply = apply_line_buffer },
+	{ { NULL, "lb", NULL, NULL }, .apply = apply_line_buffer },
+	{ { "u", "ungroup", NULL, "let the jobs write to the output themselves" }, .apply = apply_ungroup },
+	{ { "k", "keep-order", NULL, "print in the order of the items" }, .apply = apply_keep_order },
+	{ { NULL, "drain", "SECONDS",
+	    "how long to wait for the output of what a job has left running\n"
+	    "(default: 1)" },
+	  .apply = apply_drain },
+	{ { NULL, "timeout", "SECONDS",
+	    "stop a job that takes longer: SIGTERM, and SIGKILL five seconds later\n"
+	    "(default: 0, no limit)" },
+	  .apply = apply_timeout },
+	{ { NULL, "costs", "[=FILE]",
+	    "at the end, print what each job cost, to standard output or to FILE\n"
+	    "(which is taken as one only after the '=')" },
+	  .apply = apply_costs },
+	{ { "h", "help", NULL, "print this text" }, .action = RUN_ACTION_HELP },
+	{ { NULL, "version", NULL, "print the version" }, .action = RUN_ACTION_VERSION },
 };
-#define ROWS (sizeof(rows) / sizeof(rows[0]))
+static const struct option_rows rows = { .first = table,
+	                                 .count = sizeof(table) / sizeof(table[0]),
+	                                 .row_size = sizeof(table[0]),
+	                                 .no_letter = "",
+	                                 .help_column = 25 };
 
 static const char help_head[] =
 	"Usage: pidring-run [OPTION ...] [--] COMMAND [ARGUMENT ...]\n"
@@ -202,52 +190,6 @@ static const char help_tail[] =
 	"1 anything else.\n"
 	"\n"
 	"Example: find . -name '*.log' | pidring-run gzip -9\n";
-
-static int argument_kind(const struct option_row *row)
-{
-	if (!row->argument)
-		return no_argument;
-	return row->argument[0] == '[' ? optional_argument : required_argument;
-}
-
-/* getopt's value for a row: its letter where it has one, so that both spellings arrive as the same. */
-static int row_value(size_t row)
-{
-	return rows[row].letter ? rows[row].letter : 256 + (int)row;
-}
-
-static const struct option_row *find_row(int value)
-{
-	for (size_t i = 0; i < ROWS; i++)
-		if (row_value(i) == value)
-			return &rows[i];
-	return NULL;
-}
-
-/* '+' ends the options at COMMAND, ':' leaves the complaints to us. */
-static void make_letters(char *letters)
-{
-	*letters++ = '+';
-	*letters++ = ':';
-	for (size_t i = 0; i < ROWS; i++) {
-		if (!rows[i].letter)
-			continue;
-		*letters++ = rows[i].letter;
-		if (argument_kind(&rows[i]) == required_argument)
-			*letters++ = ':';
-	}
-	*letters = '\0';
-}
-
-static void make_names(struct option *names)
-{
-	for (size_t i = 0; i < ROWS; i++) {
-		*names++ = (struct option){ .name = rows[i].name,
-			                    .has_arg = argument_kind(&rows[i]),
-			                    .val = row_value(i) };
-	}
-	*names = (struct option){ 0 };
-}
 
 /* What to know instead about options that xargs has. "": nothing. */
 static const char *hint(int letter)
@@ -268,10 +210,10 @@ static const char *hint(int letter)
 /* `word` is the command-line word that getopt has looked at last, but for letters with more letters after them. */
 static void explain_misuse(int value, const char *word, struct error_text *error)
 {
-	const struct option_row *row = find_row(optopt);
+	const struct run_row *row = option_rows_find(&rows, optopt);
 	const char *trouble = value == ':' ? "needs an argument" : "is no option";
 
-	if (value == '?' && row && !row->argument)
+	if (value == '?' && row && !row->option.argument)
 		trouble = "takes no argument";
 	/* A long name that is none leaves no letter. */
 	if ((optopt == 0 || row) && strncmp(word, "--", 2) == 0)
@@ -285,24 +227,20 @@ int run_options_parse(struct run_options *ret_options, int argument_count, char 
 {
 	struct error_text error_text = { error, error_size };
 	struct run_options options = { 0 };
-	char letters[2 * ROWS + 3];
-	struct option names[ROWS + 1];
 	int value;
 
-	make_letters(letters);
-	make_names(names);
-	opterr = 0;
-	while ((value = getopt_long(argument_count, arguments, letters, names, NULL)) != -1) {
-		const struct option_row *row = find_row(value);
+	while ((value = option_rows_get(&rows, argument_count, arguments)) != -1) {
+		const struct run_row *row = option_rows_find(&rows, value);
 
 		if (!row) {
 			explain_misuse(value, arguments[optind - 1], &error_text);
 			return -EINVAL;
 		}
-		if (row->apply(&options, optarg, &error_text) < 0)
-			return -EINVAL;
+		options.action = row->action;
 		if (options.action != RUN_ACTION_JOBS)
 			break;
+		if (row->apply(&options, optarg, &error_text) < 0)
+			return -EINVAL;
 	}
 	if (options.action == RUN_ACTION_JOBS && options.output.keep_order &&
 	    options.output.mode == RUN_OUTPUT_UNGROUPED) {
@@ -315,41 +253,9 @@ int run_options_parse(struct run_options *ret_options, int argument_count, char 
 	return 0;
 }
 
-/* "-j, -P, --jobs=N": a row and those that are only other names of it. */
-static void print_spellings(FILE *file, size_t row)
-{
-	char text[80];
-	int length = 0;
-	size_t end = row + 1;
-
-	while (end < ROWS && !rows[end].help)
-		end++;
-	for (size_t i = row; i < end; i++)
-		if (rows[i].letter)
-			length += snprintf(text + length, sizeof(text) - (size_t)length, "-%c, ",
-			                   rows[i].letter);
-	snprintf(text + length, sizeof(text) - (size_t)length, "--%s%s%s", rows[row].name,
-	         argument_kind(&rows[row]) == required_argument ? "=" : "",
-	         rows[row].argument ? rows[row].argument : "");
-	fprintf(file, "  %-22s ", text);
-}
-
-/* The lines of a help text after its first, under its first. */
-static void print_indented(FILE *file, const char *help)
-{
-	for (const char *end; (end = strchr(help, '\n')); help = end + 1)
-		fprintf(file, "%.*s\n%25s", (int)(end - help), help, "");
-	fprintf(file, "%s\n", help);
-}
-
 void run_options_print_help(FILE *file)
 {
 	fputs(help_head, file);
-	for (size_t i = 0; i < ROWS; i++) {
-		if (!rows[i].help)
-			continue;
-		print_spellings(file, i);
-		print_indented(file, rows[i].help);
-	}
+	option_rows_print(&rows, file);
 	fputs(help_tail, file);
 }
