@@ -19,7 +19,8 @@ static int explain_misuse(int value, const char *word, struct init_error *error)
 {
 	if (value == ':')
 		return init_error_set(error, "option '%.80s' needs an argument", word);
-	if (strncmp(word, "--", 2) == 0)
+	/* Where a letter is wrong that others follow, getopt is not through with its word: this is the one before. */
+	if (optopt == 0 && strncmp(word, "--", 2) == 0)
 		return init_error_set(error, "unrecognized option '%.80s'; try --help", word);
 	return init_error_set(error, "invalid option -- '%c'", optopt);
 }

@@ -84,6 +84,7 @@ same 'no program' 125 $status
 holds 'no program: says so' '*no program*' "$err"
 refused 'try --help' --yolo
 refused 'unrecognized' --grac-e=1
+refused "invalid option -- 'Z'" --quiet -Zg
 refused 'invalid option' -x
 refused 'no time' --grace soon
 refused 'no time' --grace -1
