@@ -508,6 +508,21 @@ int count_descriptors(void)
 	return count;
 }
 
+void lower_descriptor_limits(rlim_t soft, rlim_t hard)
+{
+	struct rlimit limit;
+
+	check_int(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	if (limit.rlim_max < hard)
+		skip("the hard limit is lower than the scenario needs");
+	limit.rlim_cur = soft;
+	limit.rlim_max = hard;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0 && errno == EPERM)
+		skip("the hard limit cannot be lowered here");
+	check_int(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	check_int(limit.rlim_max, hard);
+}
+
 bool descriptor_is_open(int descriptor)
 {
 	return fcntl(descriptor, F_GETFD) >= 0;

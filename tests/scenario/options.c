@@ -282,9 +282,9 @@ SCENARIO(options, engine_backend)
 SCENARIO(options, engine_descriptors)
 {
 	struct pidring_engine_options options = { .size = sizeof(options), .descriptors = 900 };
-	struct rlimit limit = { 300, 1000 };
+	struct rlimit limit;
 
-	check_int(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	lower_descriptor_limits(300, 1000);
 	check_int(pidring_open(&engine, &options), 0);
 	check_int(getrlimit(RLIMIT_NOFILE, &limit), 0);
 	check(limit.rlim_cur >= 900);

@@ -397,18 +397,6 @@ SCENARIO(scale, thousands_of_functions)
 	close_engine(engine);
 }
 
-static void lower_limits(rlim_t soft, rlim_t hard)
-{
-	struct rlimit limit;
-
-	check_int(getrlimit(RLIMIT_NOFILE, &limit), 0);
-	if (limit.rlim_max < hard)
-		skip("the hard limit is lower than the scenario needs");
-	limit.rlim_cur = soft;
-	limit.rlim_max = hard;
-	check_int(setrlimit(RLIMIT_NOFILE, &limit), 0);
-}
-
 /* A demand above the hard limit is refused with a sentence that has both numbers. */
 SCENARIO(scale, demand_above_the_hard_limit)
 {
@@ -416,7 +404,7 @@ SCENARIO(scale, demand_above_the_hard_limit)
 	struct pidring *engine = NULL;
 	struct rlimit limit;
 
-	lower_limits(512, 1234);
+	lower_descriptor_limits(512, 1234);
 	check_int(pidring_open(&engine, &options), -EMFILE);
 	check_contains(pidring_explain(), "3456");
 	check_contains(pidring_explain(), "1234");
@@ -432,7 +420,7 @@ SCENARIO(scale, demands_that_are_met)
 	struct pidring *engine = NULL;
 	struct rlimit limit;
 
-	lower_limits(512, 1234);
+	lower_descriptor_limits(512, 1234);
 	check_int(pidring_open(&engine, &options), 0);
 	check_int(getrlimit(RLIMIT_NOFILE, &limit), 0);
 	check_int(limit.rlim_cur, 1234);
@@ -452,7 +440,7 @@ SCENARIO(scale, programs_get_the_old_limit)
 	const char *const hard[] = { "/bin/sh", "-c", "ulimit -Hn", NULL };
 	struct pidring *engine = NULL;
 
-	lower_limits(512, 1234);
+	lower_descriptor_limits(512, 1234);
 	check_int(pidring_open(&engine, &options), 0);
 	check_text(output_of(engine, (struct pidring_options){ .argv = soft }, NULL), "512\n");
 	check_text(output_of(engine, (struct pidring_options){ .argv = hard }, NULL), "1234\n");

@@ -30,6 +30,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -214,6 +215,8 @@ struct pidring_cgroup *open_group_with(struct pidring *engine, struct pidring_cg
 
 /* By another start method without the pidfds of servers and of parked children, which come and go. */
 int count_descriptors(void);
+/* RLIMIT_NOFILE; skips the scenario where that cannot be had. */
+void lower_descriptor_limits(rlim_t soft, rlim_t hard);
 /* True if this thread has none, but for servers and parked children by another start method. */
 bool has_no_children(void);
 /* The process's name, in a buffer that the next call overwrites; "" if there is none. */
