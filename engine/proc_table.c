@@ -2,6 +2,7 @@
 /* Reading /proc/PID/stat of one process, and of all. */
 #include "proc_table.h"
 
+#include "clock.h"
 #include "explain.h"
 #include "fields.h"
 
@@ -12,7 +13,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
+
+uint64_t proc_ticks_now(void)
+{
+	struct timespec now;
+	uint64_t hertz = (uint64_t)sysconf(_SC_CLK_TCK);
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec * hertz + (uint64_t)now.tv_nsec * hertz / CLOCK_SECOND;
+}
 
 /* --- one process --- */
 
@@ -63,7 +74,11 @@ int proc_entry_read(struct proc_entry *ret_entry, pid_t pid)
 
 	snprintf(path, sizeof path, "/proc/%d/stat", pid);
 	*ret_entry = (struct proc_entry){ .pid = pid };
-	return read_entry(ret_entry, AT_FDCWD, path);
+	int r = read_entry(ret_entry, AT_FDCWD, path);
+	/* One that is being released; but its number lives on if it has given it to a thread of its that calls execve. */
+	if (r == 0 && ret_entry->threads == 0)
+		r = read_entry(ret_entry, AT_FDCWD, path);
+	return r;
 }
 
 static enum proc_stillness stillness_of(char state)
@@ -78,6 +93,7 @@ enum proc_stillness proc_stillness(const struct proc_entry *entry)
 	char path[64];
 	enum proc_stillness least = stillness_of(entry->state);
 	const struct dirent *name;
+	int seen = 0;
 
 	if (entry->threads <= 1 || least == PROC_MOVES)
 		return least;
@@ -90,6 +106,7 @@ enum proc_stillness proc_stillness(const struct proc_entry *entry)
 
 		if (!isdigit((unsigned char)name->d_name[0]))
 			continue;
+		seen++;
 		snprintf(path, sizeof path, "%.20s/stat", name->d_name);
 		int r = read_entry(&thread, dirfd(threads), path);
 		/* One that has ended meanwhile starts nobody. */
@@ -100,7 +117,8 @@ enum proc_stillness proc_stillness(const struct proc_entry *entry)
 			least = one;
 	}
 	closedir(threads);
-	return least;
+	/* The end of one may have had another passed over. */
+	return seen < entry->threads ? PROC_MOVES : least;
 }
 
 /* --- all of them --- */
@@ -222,7 +240,7 @@ int proc_table_read(struct proc_table *ret_table)
 	DIR *directory = opendir("/proc");
 	if (!directory)
 		return explain(-errno, "/proc cannot be read: %s", strerror(errno));
-	*ret_table = (struct proc_table){ 0 };
+	*ret_table = (struct proc_table){ .began_at = proc_ticks_now() };
 	r = read_all(ret_table, directory);
 	closedir(directory);
 	if (r == 0 && ret_table->count > 0)

@@ -21,7 +21,11 @@ struct proc_table {
 	struct proc_entry *entries; /* by parent */
 	struct proc_entry **by_pid;
 	size_t count;
+	uint64_t began_at; /* the reading, as `start` */
 };
+
+/* As the kernel tells when a process was started. */
+uint64_t proc_ticks_now(void);
 
 /* Whether the pids in /proc are those of this process's namespace: others would lead to strangers. */
 bool proc_is_ours(void);

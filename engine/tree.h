@@ -15,12 +15,14 @@
 #include <sys/types.h>
 
 struct tree_member {
-	pid_t pid;
+	pid_t pid, parent;
 	uint64_t start;
 	bool got;                      /* the last signal, or is to be spared it */
 	uint64_t got_at;               /* as `start` */
 	bool refused;                  /* it may not be signalled */
 	bool killed;                   /* before the others */
+	bool stopped;                  /* before it is to be killed */
+	bool spared;                   /* until nobody is blocked who descends from it */
 	enum proc_stillness stillness; /* when it was last seen */
 };
 

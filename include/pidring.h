@@ -1537,7 +1537,8 @@ enum pidring_tree_means {
 PIDRING_PUBLIC int pidring_process_signal_tree(struct pidring_process *process, int signal_number,
                                                enum pidring_tree_means *ret_means);
 /* Ends the whole tree by SIGKILL at once (0 of PIDRING_TREE_WALK does not mean that nobody has escaped: a subreaper reaches those
- * with pidring_signal_descendants); PIDRING_TREE_STOPPED tells when nobody is left (but not after the process's last
+ * with pidring_signal_descendants; among them are children that the process has by CLONE_PARENT). A walk takes milliseconds, but
+ * up to twenty seconds if members are continued all the time, or start others and may not be signalled; PIDRING_TREE_STOPPED tells when nobody is left (but not after the process's last
  * event). A stop that is under way is replaced, also if the call fails (then its end is told, if the process has ended). Who was
  * stopped for it is killed also if the walk ends half-way. Errors as pidring_process_signal_tree, but 0 if nobody is left;
  * -ESHUTDOWN: its engine was closed. */

@@ -106,6 +106,47 @@ SCENARIO(trees_forking, blocked_in_vfork)
 	tidy_up();
 }
 
+static void fork_one_that_stays(int unused)
+{
+	(void)unused;
+	if (fork_plainly(0) == 0)
+		for (;;)
+			pause();
+}
+
+/* Jobs with groups of their own that outlive their shell. */
+static int with_jobs(void *unused)
+{
+	enum { JOBS = 8, OTHERS = 50 };
+
+	(void)unused;
+	for (int i = 0; i < OTHERS; i++)
+		if (fork() == 0)
+			stay();
+	for (int i = 0; i < JOBS; i++)
+		if (fork() == 0) {
+			check_int(setpgid(0, 0), 0);
+			signal(SIGHUP, fork_one_that_stays);
+			stay();
+		}
+	return stay();
+}
+
+/* The end of a shell has the kernel continue its jobs, by SIGHUP and SIGCONT: by then they must have been killed. */
+SCENARIO(trees_forking, jobs_are_not_continued)
+{
+	for (int round = 0; round < 5; round++) {
+		prepare();
+		struct pidring_process *process =
+			start_tree(with_jobs, (struct pidring_options){ .new_group = true }, 59);
+		check_int(pidring_process_kill_tree(process, NULL), 0);
+		await_exit(process, -SIGKILL);
+		await_tree(process, 0);
+		pidring_process_free(process);
+		tidy_up();
+	}
+}
+
 /* Each forks the next and ends: without the group nobody could follow it. */
 static int run_away(void *memory)
 {
