@@ -251,7 +251,7 @@ static bool may_pass(int result, int signal_number, const struct delivery *deliv
 {
 	if (result >= 0 || (delivery->count == 0 && signal_number != SIGKILL))
 		return result >= 0;
-	return result == -EMFILE || result == -ENFILE || result == -ENOMEM;
+	return proc_is_short(result);
 }
 
 static int deliver(struct tree *tree, int signal_number, struct delivery *delivery)
@@ -300,7 +300,7 @@ static void end_half_way(struct tree *tree)
 		if (tree_is_self(tree, member))
 			continue;
 		int r = send(member, SIGKILL);
-		if (r == -EMFILE || r == -ENFILE || r == -ENOMEM)
+		if (proc_is_short(r))
 			kill(member->pid, SIGCONT);
 	}
 	if (tree->pidfd >= 0)

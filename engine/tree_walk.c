@@ -164,8 +164,9 @@ static int is_child(const struct proc_table *table, const struct proc_entry *chi
 		return 0;
 	if (r == 0)
 		r = proc_entry_read(&now, parent->pid);
+	/* It has ended meanwhile, or is hidden from now on. */
 	if (r < 0)
-		return r == -ESRCH ? 0 : r;
+		return proc_is_short(r) ? r : 0;
 	return now.start == parent->start;
 }
 
