@@ -230,7 +230,7 @@ int pidring_process_new(struct pidring_process **ret_process, struct pidring *en
 		r = options_check(&read);
 	if (r == 0)
 		r = settings_new(&settings, &read);
-	if (r < 0)
+	if (r != 0)
 		return r;
 
 	struct pidring_process *process = allocate(PROCESS_CHILD);
