@@ -33,7 +33,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -249,9 +248,9 @@ static int send_to_new(struct tree *tree, int signal_number, struct delivery *de
 /* Descriptors or memory are short, which may pass. Nobody waits for that who has not sent anything yet. */
 static bool may_pass(int result, int signal_number, const struct delivery *delivery)
 {
-	if (result >= 0 || (delivery->count == 0 && signal_number != SIGKILL))
-		return result >= 0;
-	return proc_is_short(result);
+	if (result >= 0)
+		return true;
+	return (delivery->count > 0 || signal_number == SIGKILL) && proc_is_short(result);
 }
 
 static int deliver(struct tree *tree, int signal_number, struct delivery *delivery)

@@ -17,14 +17,6 @@ static void close_group(struct pidring_cgroup *group)
 	check_int(pidring_cgroup_free(group), 0);
 }
 
-static void enter_group(struct pidring_cgroup *group, pid_t pid)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%d", (int)pid);
-	check_int(pidring_cgroup_write(group, "cgroup.procs", text), 0);
-}
-
 static struct pidring_process *start_in(struct pidring *engine, struct pidring_cgroup *group,
                                         int (*target)(void *), void *argument)
 {

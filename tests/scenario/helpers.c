@@ -386,6 +386,14 @@ struct pidring_cgroup *open_group_with(struct pidring *engine, struct pidring_cg
 	return group;
 }
 
+void enter_group(struct pidring_cgroup *group, pid_t pid)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%d", (int)pid);
+	check_int(pidring_cgroup_write(group, "cgroup.procs", text), 0);
+}
+
 /* --- other programs --- */
 
 const char *own_path(void)

@@ -210,6 +210,8 @@ void remove_slow_program(struct slow_program *program);
 
 /* `options` without size. Skips where there are none, or none can be made. */
 struct pidring_cgroup *open_group_with(struct pidring *engine, struct pidring_cgroup_options options);
+/* Moves it there. */
+void enter_group(struct pidring_cgroup *group, pid_t pid);
 
 /* --- what the kernel says --- */
 

@@ -203,3 +203,12 @@ void await_tree(struct pidring_process *process, int code)
 	check(event.last);
 	check_int(pidring_outstanding(engine), 0);
 }
+
+void kill_all_of(struct pidring_process *process)
+{
+	check_int(pidring_process_kill_tree(process, NULL), 0);
+	await_exit(process, -SIGKILL);
+	await_tree(process, 0);
+	pidring_process_free(process);
+	tidy_up();
+}

@@ -67,5 +67,7 @@ struct pidring_event next_event(struct pidring_process *process);
 void await_exit(struct pidring_process *process, int code);
 /* The end of the stop of its tree, the last event: 0, or the signal that left somebody. */
 void await_tree(struct pidring_process *process, int code);
+/* Kills the tree, awaits both ends, and tidies up: nobody is left. */
+void kill_all_of(struct pidring_process *process);
 
 #endif

@@ -145,11 +145,7 @@ SCENARIO(trees, zombies)
 	prepare();
 	struct pidring_process *process = start_tree(with_zombies, (struct pidring_options){ 0 }, 1);
 	check_int(pidring_process_signal_tree(process, 0, NULL), 1);
-	check_int(pidring_process_kill_tree(process, NULL), 0);
-	await_exit(process, -SIGKILL);
-	await_tree(process, 0);
-	pidring_process_free(process);
-	tidy_up();
+	kill_all_of(process);
 }
 
 /* A zombie that stays one, because whoever it was left to does not reap it, does not keep the end from being told. */

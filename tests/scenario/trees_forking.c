@@ -32,11 +32,7 @@ SCENARIO(trees_forking, forking_while_killed)
 		atomic_store(left, MOST_FORKS);
 		struct pidring_process *process =
 			start_tree(fork_all_the_time, (struct pidring_options){ .argument = left }, 1);
-		check_int(pidring_process_kill_tree(process, NULL), 0);
-		await_exit(process, -SIGKILL);
-		await_tree(process, 0);
-		pidring_process_free(process);
-		tidy_up();
+		kill_all_of(process);
 	}
 }
 
@@ -76,11 +72,7 @@ SCENARIO(trees_forking, threads_forking_while_killed)
 		atomic_store(left, MOST_FORKS);
 		struct pidring_process *process =
 			start_tree(fork_in_threads, (struct pidring_options){ .argument = left }, 1);
-		check_int(pidring_process_kill_tree(process, NULL), 0);
-		await_exit(process, -SIGKILL);
-		await_tree(process, 0);
-		pidring_process_free(process);
-		tidy_up();
+		kill_all_of(process);
 	}
 }
 
@@ -99,11 +91,7 @@ SCENARIO(trees_forking, blocked_in_vfork)
 	prepare();
 	struct pidring_process *process = start_tree(wait_for_each_other, (struct pidring_options){ 0 }, 1);
 	check_int(pidring_process_signal_tree(process, 0, NULL), 4);
-	check_int(pidring_process_kill_tree(process, NULL), 0);
-	await_exit(process, -SIGKILL);
-	await_tree(process, 0);
-	pidring_process_free(process);
-	tidy_up();
+	kill_all_of(process);
 }
 
 static void fork_one_that_stays(int unused)
@@ -139,11 +127,7 @@ SCENARIO(trees_forking, jobs_are_not_continued)
 		prepare();
 		struct pidring_process *process =
 			start_tree(with_jobs, (struct pidring_options){ .new_group = true }, 59);
-		check_int(pidring_process_kill_tree(process, NULL), 0);
-		await_exit(process, -SIGKILL);
-		await_tree(process, 0);
-		pidring_process_free(process);
-		tidy_up();
+		kill_all_of(process);
 	}
 }
 
@@ -171,11 +155,7 @@ SCENARIO(trees_forking, running_away_while_killed)
 	atomic_store(left, 100 * 1000);
 	struct pidring_process *process =
 		start_tree(run_away, (struct pidring_options){ .argument = left, .new_group = true }, 1);
-	check_int(pidring_process_kill_tree(process, NULL), 0);
-	await_exit(process, -SIGKILL);
-	await_tree(process, 0);
-	pidring_process_free(process);
-	tidy_up();
+	kill_all_of(process);
 }
 
 static int busy(void *unused)
@@ -199,11 +179,7 @@ SCENARIO(trees_forking, always_somebody_new)
 	for (int i = 0; i < 3; i++)
 		check(pidring_process_signal_tree(process, SIGTERM, NULL) >= 1);
 	check_int(pidring_process_is_alive(process), 1);
-	check_int(pidring_process_kill_tree(process, NULL), 0);
-	await_exit(process, -SIGKILL);
-	await_tree(process, 0);
-	pidring_process_free(process);
-	tidy_up();
+	kill_all_of(process);
 }
 
 /* Nor does a group of which somebody new is always found without his parent. */

@@ -108,11 +108,7 @@ SCENARIO(trees_limits, nobody_is_stopped_for_a_kill_that_fails)
 	check_int(setrlimit(RLIMIT_NOFILE, &before), 0);
 	check(process_state(pidring_process_pid(process)) != 'T');
 	check_int(pidring_process_is_alive(process), 1);
-	check_int(pidring_process_kill_tree(process, NULL), 0);
-	await_exit(process, -SIGKILL);
-	await_tree(process, 0);
-	pidring_process_free(process);
-	tidy_up();
+	kill_all_of(process);
 }
 
 /* A stop that outlives the process, and that a kill has replaced which failed, is over: its last event comes. */

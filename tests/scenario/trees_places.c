@@ -74,54 +74,9 @@ SCENARIO(trees_places, namespace_ladder)
 
 /* --- a control group --- */
 
-/* Nobody leaves it, whoever its parents were. */
-SCENARIO(trees_places, control_group)
-{
-	enum pidring_tree_means means = 0;
-	struct pidring_cgroup *group = NULL;
-	struct latch latch = latch_open();
-	struct pidring_event event;
-
-	prepare();
-	if (pidring_cgroup_new(&group, engine, NULL) < 0)
-		skip("no control groups here");
-	struct pidring_process *process = start_process(
-		engine,
-		(struct pidring_options){ .target = init_with_daemon, .argument = &latch, .cgroup = group });
-	wait_for_members(1);
-	latch_release(&latch);
-	wait_for_members(1);
-	check_int(pidring_process_signal_tree(process, SIGCONT, &means), 2);
-	check_int(means, PIDRING_TREE_CGROUP);
-	check_int(pidring_process_kill_tree(process, &means), 0);
-	check_int(means, PIDRING_TREE_CGROUP);
-	do
-		check_int(pidring_wait(engine, &event, 1, PIDRING_FOREVER), 1);
-	while (!event.last);
-	check_int(event.type, PIDRING_TREE_STOPPED);
-	check_int(event.code, 0);
-	check_int(pidring_process_signal_tree(process, SIGTERM, NULL), -ESRCH);
-	pidring_process_free(process);
-	check_int(pidring_cgroup_free(group), 0);
-	tidy_up();
-	latch_close(&latch);
-}
-
 static struct pidring_cgroup *open_group(void)
 {
-	struct pidring_cgroup *group = NULL;
-
-	if (pidring_cgroup_new(&group, engine, NULL) < 0)
-		skip("no control groups here");
-	return group;
-}
-
-static void move_to(struct pidring_cgroup *group, struct pidring_process *process)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%d", (int)pidring_process_pid(process));
-	check_int(pidring_cgroup_write(group, "cgroup.procs", text), 0);
+	return open_group_with(engine, (struct pidring_cgroup_options){ 0 });
 }
 
 /* Whatever else the engine tells of its groups. */
@@ -137,6 +92,32 @@ static void await_last(struct pidring_process *process, int code)
 	check_int(event.code, code);
 }
 
+/* Nobody leaves it, whoever its parents were. */
+SCENARIO(trees_places, control_group)
+{
+	enum pidring_tree_means means = 0;
+	struct latch latch = latch_open();
+
+	prepare();
+	struct pidring_cgroup *group = open_group();
+	struct pidring_process *process = start_process(
+		engine,
+		(struct pidring_options){ .target = init_with_daemon, .argument = &latch, .cgroup = group });
+	wait_for_members(1);
+	latch_release(&latch);
+	wait_for_members(1);
+	check_int(pidring_process_signal_tree(process, SIGCONT, &means), 2);
+	check_int(means, PIDRING_TREE_CGROUP);
+	check_int(pidring_process_kill_tree(process, &means), 0);
+	check_int(means, PIDRING_TREE_CGROUP);
+	await_last(process, 0);
+	check_int(pidring_process_signal_tree(process, SIGTERM, NULL), -ESRCH);
+	pidring_process_free(process);
+	check_int(pidring_cgroup_free(group), 0);
+	tidy_up();
+	latch_close(&latch);
+}
+
 /* It has been moved out, and nobody else is in its group: it is the tree all the same. */
 SCENARIO(trees_places, left_its_control_group)
 {
@@ -145,7 +126,7 @@ SCENARIO(trees_places, left_its_control_group)
 	struct pidring_options options = { .cgroup = group };
 
 	struct pidring_process *process = start_tree(half_stubborn, options, 4);
-	move_to(elsewhere, process);
+	enter_group(elsewhere, pidring_process_pid(process));
 	check_int(pidring_process_signal_tree(process, 0, NULL), 4);
 	check_int(pidring_process_kill_tree(process, NULL), 0);
 	await_last(process, 0);
@@ -154,7 +135,7 @@ SCENARIO(trees_places, left_its_control_group)
 	options.cgroup = group = open_group();
 	options.target = sleep_forever;
 	process = start_process(engine, options);
-	move_to(elsewhere, process);
+	enter_group(elsewhere, pidring_process_pid(process));
 	check_int(pidring_process_signal_tree(process, 0, NULL), 1);
 	check_int(pidring_process_kill_tree(process, NULL), 0);
 	await_last(process, 0);

@@ -168,11 +168,7 @@ SCENARIO(trees_stopping, kill_replaces_a_stop)
 		struct pidring_process *process = start_tree(half_stubborn, (struct pidring_options){ 0 }, 4);
 		options.tree = tree;
 		check_int(pidring_process_stop(process, &options), 0);
-		check_int(pidring_process_kill_tree(process, NULL), 0);
-		await_exit(process, -SIGKILL);
-		await_tree(process, 0);
-		pidring_process_free(process);
-		tidy_up();
+		kill_all_of(process);
 	}
 }
 
