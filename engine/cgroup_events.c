@@ -3,17 +3,17 @@
  * When a control group is told as empty: once each time that somebody was in it and nobody is any more.
  *
  * The kernel says that cgroup.events has changed, not how often. Who was in it is known from what was read last (populated), from
- * starts of our own (entered), and otherwise from the change itself: there was one, and it is empty as before, so it was
- * filled and emptied in between. But two changes within 10 milliseconds make a second, late message
- * (CGROUP_FILE_NOTIFY_MIN_INTV in the kernel), which must not be taken for another one: so some moments after each
- * change that was seen, messages alone prove nothing, and at their end all that has come is taken as read.
+ * starts of our own (entered), and otherwise from the processor time that it has used: something has changed, it is empty as
+ * before, and somebody ran in it, so it was filled and emptied in between. A change alone proves nothing: of two within 10
+ * milliseconds the second is told late (CGROUP_FILE_NOTIFY_MIN_INTV in the kernel), and a group, or one above it, may
+ * have been frozen and thawed. Nor does the time alone just after an end: who leaves the group uses some more until it is gone.
+ * So for some moments after each change that is known neither counts, and at their end the time is taken anew. What
+ * somebody uses on another processor is only known when he leaves that, so where a change has come alone it is doubted as long.
  */
 #include "clock.h"
 #include "engine.h"
 #include "family.h"
 #include "household.h"
-
-#include <string.h>
 
 enum { SETTLING = 40 * 1000 * 1000 };
 
@@ -21,24 +21,6 @@ static void plan_settling(struct pidring *engine, int64_t moment)
 {
 	if (moment < engine->household.settles)
 		engine->household.settles = moment;
-}
-
-static bool is_below(const struct pidring_cgroup *cgroup, const struct pidring_cgroup *above)
-{
-	size_t length = strlen(above->path);
-
-	return strncmp(cgroup->path, above->path, length) == 0 && cgroup->path[length] == '/';
-}
-
-void cgroup_froze(struct pidring_cgroup *frozen)
-{
-	struct pidring *engine;
-	struct pidring_cgroup *cgroup;
-
-	LIST_FOREACH(engine, &family.engines, link)
-	TAILQ_FOREACH(cgroup, &engine->household.cgroups, link)
-	if (cgroup == frozen || is_below(cgroup, frozen))
-		cgroup_let_settle(cgroup);
 }
 
 void cgroup_let_settle(struct pidring_cgroup *cgroup)
@@ -56,9 +38,17 @@ static bool is_settled(const struct pidring_cgroup *cgroup)
 	return cgroup->settles == INT64_MAX || cgroup->settles <= clock_now();
 }
 
+/* Somebody ran in it since it had settled. Where the time cannot be read the change is all there is. */
+static bool was_used(const struct pidring_cgroup *cgroup)
+{
+	int64_t used = cgroup_processor_time(cgroup);
+
+	return used < 0 || used != cgroup->used;
+}
+
 static void tell(struct pidring_cgroup *cgroup)
 {
-	cgroup->populated = cgroup->entered = false;
+	cgroup->populated = cgroup->entered = cgroup->doubted = false;
 	if (!cgroup->pending)
 		TAILQ_INSERT_TAIL(&cgroup->engine->household.emptied, cgroup, event_link);
 	cgroup->pending = true;
@@ -72,16 +62,21 @@ void cgroup_drop_event(struct pidring_cgroup *cgroup)
 	cgroup->pending = false;
 }
 
-static void take_state(struct pidring_cgroup *cgroup, bool changed, const struct cgroup_state *state)
+/* It cannot be told yet. */
+static bool doubt(struct pidring_cgroup *cgroup)
 {
-	bool refrozen = state->frozen != cgroup->frozen;
-	bool was_filled =
-		cgroup->populated || cgroup->entered || (changed && !refrozen && is_settled(cgroup));
+	cgroup->doubted = true;
+	cgroup_let_settle(cgroup);
+	return false;
+}
 
-	cgroup->frozen = state->frozen;
-	if (refrozen)
-		cgroup_let_settle(cgroup);
-	if (state->populated) {
+static void take_state(struct pidring_cgroup *cgroup, bool changed, bool populated)
+{
+	bool was_filled = cgroup->populated || cgroup->entered;
+
+	if (changed && !populated && !was_filled && is_settled(cgroup))
+		was_filled = was_used(cgroup) || doubt(cgroup);
+	if (populated) {
 		cgroup->populated = true;
 		cgroup->entered = false;
 	} else if (was_filled && cgroup->entries > 0) {
@@ -93,18 +88,16 @@ static void take_state(struct pidring_cgroup *cgroup, bool changed, const struct
 
 void cgroup_look(struct pidring_cgroup *cgroup, bool changed)
 {
-	struct cgroup_state state;
-
 	if (!cgroup->engine)
 		return;
-	if (cgroup_read_state(cgroup->events, &state) == 0) {
-		take_state(cgroup, changed, &state);
+	int r = cgroup_read_populated(cgroup->events);
+	if (r >= 0) {
+		take_state(cgroup, changed, r > 0);
 		return;
 	}
 	/* Somebody has removed it: empty it is, but that is no sign that somebody was in it. */
 	household_unwatch(cgroup->engine, cgroup->events);
-	state = (struct cgroup_state){ .frozen = cgroup->frozen };
-	take_state(cgroup, false, &state);
+	take_state(cgroup, false, false);
 }
 
 void cgroup_entry_begins(struct pidring_cgroup *cgroup)
@@ -119,6 +112,19 @@ void cgroup_entry_ended(struct pidring_cgroup *cgroup, bool created)
 	cgroup_look(cgroup, false);
 }
 
+static void settle(struct pidring_cgroup *cgroup)
+{
+	int64_t used = cgroup_processor_time(cgroup);
+	bool was_filled = cgroup->doubted && !cgroup->populated && used >= 0 && used != cgroup->used;
+
+	cgroup->settles = INT64_MAX;
+	cgroup->doubted = false;
+	cgroup->used = used;
+	cgroup->entered |= was_filled;
+	if (was_filled)
+		take_state(cgroup, false, false);
+}
+
 void cgroups_settle(struct pidring *engine)
 {
 	struct pidring_cgroup *cgroup;
@@ -130,7 +136,7 @@ void cgroups_settle(struct pidring *engine)
 		if (cgroup->settles <= moment) {
 			cgroup_look(cgroup, false);
 			if (cgroup->settles <= moment)
-				cgroup->settles = INT64_MAX;
+				settle(cgroup);
 		}
 		plan_settling(engine, cgroup->settles);
 	}

@@ -133,11 +133,6 @@ const char *pidring_cgroup_path(struct pidring_cgroup *cgroup)
 	return cgroup ? cgroup->path : NULL;
 }
 
-static bool freezes(const char *name)
-{
-	return name && strcmp(name, "cgroup.freeze") == 0;
-}
-
 /* With the lock held: what a write to this file may bring about. */
 static void write_begins(struct pidring_cgroup *cgroup)
 {
@@ -145,11 +140,9 @@ static void write_begins(struct pidring_cgroup *cgroup)
 	cgroup_entry_begins(cgroup);
 }
 
-static void write_ended(struct pidring_cgroup *cgroup, const char *name, bool was_frozen, int result)
+static void write_ended(struct pidring_cgroup *cgroup, const char *name, int result)
 {
 	cgroup_entry_ended(cgroup, result == 0 && strcmp(name, "cgroup.procs") == 0);
-	if (result == 0 && freezes(name) && was_frozen != cgroup_is_frozen(cgroup))
-		cgroup_froze(cgroup);
 	cgroup_unreference(cgroup);
 }
 
@@ -160,11 +153,10 @@ int pidring_cgroup_write(struct pidring_cgroup *cgroup, const char *name, const 
 	if (r < 0)
 		return r;
 	write_begins(cgroup);
-	bool was_frozen = freezes(name) && cgroup_is_frozen(cgroup);
 	family_leave();
 	r = cgroup_write(cgroup, name, value);
 	family_enter();
-	write_ended(cgroup, name, was_frozen, r);
+	write_ended(cgroup, name, r);
 	family_leave();
 	return r;
 }
@@ -266,10 +258,7 @@ int pidring_cgroup_freeze(struct pidring_cgroup *cgroup, bool freeze)
 
 	if (r < 0)
 		return r;
-	bool was_frozen = cgroup_is_frozen(cgroup);
 	r = cgroup_freeze(cgroup, freeze);
-	if (r == 0 && was_frozen != freeze)
-		cgroup_froze(cgroup);
 	family_leave();
 	return r;
 }

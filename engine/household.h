@@ -52,8 +52,6 @@ void household_forget(struct pidring *engine);
 void cgroup_look(struct pidring_cgroup *cgroup, bool changed);
 /* What the kernel tells from now on for some moments may be of what was done just now. */
 void cgroup_let_settle(struct pidring_cgroup *cgroup);
-/* It has been frozen or thawed, and so have those below it: of empty ones the kernel says so, too. */
-void cgroup_froze(struct pidring_cgroup *cgroup);
 /* A child is about to be created in it, or to enter it; or that is over, and it was or did or not. In between the group is not
  * told as empty. */
 void cgroup_entry_begins(struct pidring_cgroup *cgroup);

@@ -279,9 +279,9 @@ enum pidring_event_type {
 	PIDRING_ORPHAN_ENDED = 13,
 	/* Everything in a control group that had somebody in it has ended (or left it): `cgroup`; `process` is NULL,
 	 * `user_data` the group's. Once each time; of times that follow quickly perhaps once for several. The kernel may take some
-	 * milliseconds to say so. Who came and went unseen by the library's own calls is known from the kernel's word alone, that
-	 * something has changed: it says so, too, when somebody else freezes an empty group, or one above it, and thaws it at once; and
-	 * what comes within some 40 milliseconds of a change that is known is not taken for another one. */
+	 * milliseconds to say so. Who came and went unseen by the library's own calls is known from the processor time
+	 * that he used in it, which may take 40 milliseconds more; who does so within 40 milliseconds of such an event is not told
+	 * apart from those whom it told of. */
 	PIDRING_CGROUP_EMPTY = 14,
 };
 

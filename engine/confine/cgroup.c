@@ -194,13 +194,12 @@ static int remove_itself(const struct pidring_cgroup *cgroup)
 
 int cgroup_remove(struct pidring_cgroup *cgroup)
 {
-	struct cgroup_state state;
-	int r = cgroup_read_state(cgroup->events, &state);
+	int r = cgroup_read_populated(cgroup->events);
 
 	/* Somebody has removed it, and perhaps its parent, too. */
 	if (cgroup_is_gone(r))
 		return 0;
-	if (r == 0 && state.populated)
+	if (r > 0)
 		return -EBUSY;
 	r = remove_below(cgroup->directory);
 	return r < 0 ? r : remove_itself(cgroup);

@@ -25,11 +25,13 @@ struct pidring_cgroup {
 	/* What its engine knows of it: cgroup_events.c. */
 	struct pidring *engine; /* NULL: closed */
 	void *user_data;
-	bool populated, frozen; /* when it was looked at last */
-	bool entered;           /* somebody was created in it since */
-	bool pending;           /* its event is still to be fetched */
-	unsigned entries;       /* of births under way */
-	int64_t settles; /* until this moment a change may be an old one; INT64_MAX: there is none to come */
+	bool populated;   /* when it was looked at last */
+	bool entered;     /* somebody was created in it since */
+	bool doubted;     /* somebody may have been in it, but has not been seen to use any time yet */
+	bool pending;     /* its event is still to be fetched */
+	unsigned entries; /* of births under way */
+	int64_t settles;  /* until this moment a change may be an old one; INT64_MAX: there is none to come */
+	int64_t used;     /* its processor time when it had settled last, or a negated errno */
 	TAILQ_ENTRY(pidring_cgroup) link, event_link;
 	LIST_ENTRY(pidring_cgroup) family_link;
 };
@@ -58,16 +60,13 @@ ssize_t cgroup_read(const struct pidring_cgroup *cgroup, const char *name, char 
 /* A file's name, if it is one. -EINVAL. */
 int cgroup_check_name(const char *name);
 
-struct cgroup_state {
-	bool populated, frozen;
-};
-
-/* cgroup.events, by a descriptor that is open already: one that is polled is not ready any more then. */
-int cgroup_read_state(int events, struct cgroup_state *ret_state);
+/* Of cgroup.events, by a descriptor that is open already: one that is polled is not ready any more then. 1, 0, or a negated
+ * errno. */
+int cgroup_read_populated(int events);
+/* Microseconds, of all who have been in it or below it; or a negated errno. No controller is needed for it. */
+int64_t cgroup_processor_time(const struct pidring_cgroup *cgroup);
 /* Of a failure at one of its files that every group has: somebody has removed it, which can only be done to an empty one. */
 bool cgroup_is_gone(int result);
-/* Whether that has been asked for. */
-bool cgroup_is_frozen(const struct pidring_cgroup *cgroup);
 /* What is in its directory, to be ended with closedir; and whether it is a group below. */
 int cgroup_open_list(DIR **ret_list, int directory);
 bool cgroup_is_below(const struct dirent *entry);

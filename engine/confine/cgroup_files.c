@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,7 +159,7 @@ ssize_t cgroup_read(const struct pidring_cgroup *cgroup, const char *name, char 
 	return r < 0 ? explain_file(cgroup, "read", name, (int)r) : r;
 }
 
-int cgroup_read_state(int events, struct cgroup_state *ret_state)
+int cgroup_read_populated(int events)
 {
 	enum { LINES = 256 };
 	char text[LINES];
@@ -170,9 +171,7 @@ int cgroup_read_state(int events, struct cgroup_state *ret_state)
 	if (length < 0)
 		return -errno;
 	text[length] = 0;
-	ret_state->populated = strstr(text, "populated 1") != NULL;
-	ret_state->frozen = strstr(text, "frozen 1") != NULL;
-	return 0;
+	return strstr(text, "populated 1") != NULL;
 }
 
 bool cgroup_is_gone(int result)
@@ -182,25 +181,28 @@ bool cgroup_is_gone(int result)
 
 int cgroup_is_populated(const struct pidring_cgroup *cgroup)
 {
-	struct cgroup_state state = { 0 };
 	int descriptor = open_file(cgroup, "cgroup.events", O_RDONLY);
-	int r = descriptor < 0 ? descriptor : cgroup_read_state(descriptor, &state);
+	int r = descriptor < 0 ? descriptor : cgroup_read_populated(descriptor);
 
 	if (descriptor >= 0)
 		close(descriptor);
 	if (cgroup_is_gone(r))
 		return 0;
-	return r < 0 ? explain_file(cgroup, "read", "cgroup.events", r) : state.populated;
+	return r < 0 ? explain_file(cgroup, "read", "cgroup.events", r) : r;
 }
 
-bool cgroup_is_frozen(const struct pidring_cgroup *cgroup)
+int64_t cgroup_processor_time(const struct pidring_cgroup *cgroup)
 {
-	char text[2] = { 0 };
-	int descriptor = open_file(cgroup, "cgroup.freeze", O_RDONLY);
+	enum { FIRST_LINES = 256 };
+	char text[FIRST_LINES];
+	int descriptor = open_file(cgroup, "cpu.stat", O_RDONLY);
+	int64_t used;
 
 	if (descriptor < 0)
-		return false;
-	read_file(descriptor, text, sizeof text);
+		return descriptor;
+	ssize_t length = read_file(descriptor, text, sizeof text);
 	close(descriptor);
-	return text[0] == '1';
+	if (length < 0)
+		return length;
+	return sscanf(text, "usage_usec %" SCNd64, &used) == 1 ? used : -ENODATA;
 }

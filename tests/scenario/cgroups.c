@@ -458,6 +458,23 @@ SCENARIO(cgroups, a_stranger_after_a_freeze_of_no_effect)
 	close_engine(engine);
 }
 
+/* Nobody was in it. */
+SCENARIO(cgroups, frozen_by_a_stranger)
+{
+	struct pidring *engine = open_engine();
+	struct pidring_cgroup *group = open_group(engine);
+	char command[2400];
+
+	snprintf(command, sizeof(command), "echo 1 >%s/cgroup.freeze; echo 0 >%s/cgroup.freeze",
+	         directory_of(group), directory_of(group));
+	for (int i = 0; i < 3; i++) {
+		check_int(finish(start_program(engine, "sh", "-c", command, NULL)), 0);
+		check_int(pidring_wait(engine, &(struct pidring_event){ 0 }, 1, 100 * MILLISECONDS), 0);
+	}
+	close_group(group);
+	close_engine(engine);
+}
+
 /* Those below, where nobody ever was, are as empty as before. */
 SCENARIO(cgroups, frozen_from_above)
 {
