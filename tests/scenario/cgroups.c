@@ -475,6 +475,27 @@ SCENARIO(cgroups, frozen_by_a_stranger)
 	close_engine(engine);
 }
 
+/* Just after a change that meant nothing. */
+SCENARIO(cgroups, a_stranger_after_a_freeze_by_another)
+{
+	struct pidring *engine = open_engine();
+	struct pidring_cgroup *group = open_group(engine);
+	char freeze[2400], enter[1200];
+
+	snprintf(freeze, sizeof(freeze), "echo 1 >%s/cgroup.freeze; echo 0 >%s/cgroup.freeze",
+	         directory_of(group), directory_of(group));
+	snprintf(enter, sizeof(enter), "echo $$ >%s/cgroup.procs", directory_of(group));
+	for (int i = 0; i < 3; i++) {
+		check_int(finish(start_program(engine, "sh", "-c", freeze, NULL)), 0);
+		check_int(pidring_wait(engine, &(struct pidring_event){ 0 }, 1, 15 * MILLISECONDS), 0);
+		check_int(finish(start_program(engine, "sh", "-c", enter, NULL)), 0);
+		expect_empty(engine, group);
+		check_int(pidring_wait(engine, &(struct pidring_event){ 0 }, 1, 100 * MILLISECONDS), 0);
+	}
+	close_group(group);
+	close_engine(engine);
+}
+
 /* Those below, where nobody ever was, are as empty as before. */
 SCENARIO(cgroups, frozen_from_above)
 {
