@@ -2,7 +2,9 @@
 #define _GNU_SOURCE
 #include "tree_members.h"
 
+#include <sched.h>
 #include <stdatomic.h>
+#include <sys/mount.h>
 
 struct pidring *engine;
 int alive[2];
@@ -42,6 +44,11 @@ void wait_for_members(int count)
 {
 	for (int i = 0; i < count; i++)
 		latch_wait(&ready);
+}
+
+bool unshare_mounts(void)
+{
+	return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
 }
 
 /* --- members --- */

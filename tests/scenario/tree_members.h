@@ -24,6 +24,8 @@ void tidy_up(void);
 bool somebody_is_left(void);
 /* Until so many more are there. */
 void wait_for_members(int count);
+/* From now on mounts of this process are seen by itself and its children alone; false: that is not allowed here. */
+bool unshare_mounts(void);
 
 /* --- members --- */
 

@@ -4,7 +4,6 @@
 #include "tree_members.h"
 
 #include <linux/sched.h>
-#include <sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -89,8 +88,7 @@ static int be_init(bool own_proc)
 {
 	if (getpid() != 1)
 		return EXIT_FAILED;
-	if (own_proc && (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-	                 mount("none", "/proc", "proc", 0, NULL) < 0))
+	if (own_proc && (!unshare_mounts() || mount("none", "/proc", "proc", 0, NULL) < 0))
 		return EXIT_SKIPPED;
 	check_int(pidring_signal_descendants(SIGTERM), 0);
 	make_descendants();

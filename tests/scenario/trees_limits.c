@@ -3,7 +3,6 @@
 #define _GNU_SOURCE
 #include "tree_members.h"
 
-#include <sched.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 
@@ -59,7 +58,7 @@ SCENARIO(trees_limits, another_users)
 static int hide_proc(void *unused)
 {
 	(void)unused;
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+	if (!unshare_mounts())
 		return EXIT_SKIPPED;
 	struct pidring_process *process = start_tree(half_stubborn, (struct pidring_options){ 0 }, 4);
 	check_int(mount("none", "/proc", "tmpfs", 0, NULL), 0);

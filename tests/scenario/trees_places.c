@@ -3,7 +3,6 @@
 #define _GNU_SOURCE
 #include "tree_members.h"
 
-#include <sched.h>
 #include <sys/mount.h>
 
 /* --- a PID namespace --- */
@@ -208,7 +207,7 @@ SCENARIO(trees_places, always_somebody_new_in_a_control_group)
 static int hide_proc_from_group(void *unused)
 {
 	(void)unused;
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+	if (!unshare_mounts())
 		return EXIT_SKIPPED;
 	struct pidring_cgroup *group = open_group();
 	struct pidring_process *process =
