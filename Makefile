@@ -56,7 +56,7 @@ TOOLS := $(BUILD)/pidring-run $(BUILD)/pidring-init
 RUN_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/run_*.c) tools/option_rows.c)
 INIT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/init_*.c) tools/option_rows.c)
 
-SCENARIO_RUNNER := tests/scenario/main.c tests/scenario/helpers.c tests/scenario/start_method.c
+SCENARIO_RUNNER := $(addprefix tests/scenario/,main.c checks.c helpers.c kernel.c start_method.c)
 # What tests/scenario/start_method.c stands before, in the scenarios and in the library itself.
 VARIED_CALLS := pidring_open pidring_close pidring_process_new pidring_process_start pidring_start_many
 VARIED := $(VARIED_CALLS:%=-Wl,--wrap=%)
