@@ -59,27 +59,14 @@ static const char *const ends_are_enough[] = { "scale", "awkward", "forkserver_s
 
 /* Suites that set the start method themselves, and those of processes that no server bears. */
 static const char *const of_servers[] = {
-	"forkserver",
-	"forkserver_now",
-	"forkserver_programs",
-	"forkserver_faults",
-	"forkserver_ends",
-	"forkserver_scale",
-	"parked",
-	"parked_scale",
-	"confine_capabilities",
-	"confine_credentials",
-	"confine_dumpable",
-	"confine_failures",
-	"confine_joins",
-	"confine_many",
-	"confine_mounts",
-	"confine_namespaces",
-	"confine_parent_death",
-	"confine_paths",
-	"confine_root",
-	"confine_seccomp",
-	"confine_settings",
+	"forkserver",           "forkserver_now",       "forkserver_then",
+	"forkserver_streams",   "forkserver_programs",  "forkserver_faults",
+	"forkserver_ends",      "forkserver_scale",     "parked",
+	"parked_scale",         "confine_capabilities", "confine_credentials",
+	"confine_dumpable",     "confine_failures",     "confine_joins",
+	"confine_many",         "confine_mounts",       "confine_namespaces",
+	"confine_parent_death", "confine_paths",        "confine_root",
+	"confine_seccomp",      "confine_settings",
 };
 
 /* Small: all of them stand in memory that the test framework must map at the same address in every worker, which may
