@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "scenario.h"
+#include "servers.h"
 
 static struct pidring *engine;
 
@@ -158,4 +158,48 @@ SCENARIO(children, strangers_are_left_alone)
 	close_engine(engine);
 	check_int(waitpid(stranger, &status, 0), stranger);
 	check_int(WEXITSTATUS(status), 21);
+}
+
+/* --- whether there are any --- */
+
+SCENARIO(children, has_children)
+{
+	struct pidring_process *process;
+	pid_t pid;
+
+	engine = open_engine();
+	check_int(pidring_has_children(), 0);
+	process = start_program(engine, "sleep", "1000", NULL);
+	check_int(pidring_has_children(), 1);
+	check_int(pidring_process_kill(process), 0);
+	wait_ended(process);
+	check_int(pidring_has_children(), 1);
+	check_int(finish(process), -SIGKILL);
+	check_int(pidring_has_children(), 0);
+	pid = fork();
+	if (pid == 0)
+		_exit(0);
+	check_int(pidring_has_children(), 1);
+	check_int(waitpid(pid, NULL, 0), pid);
+	check_int(pidring_has_children(), 0);
+	close_engine(engine);
+}
+
+/* Servers and parked children are not counted, functions that they have started are. */
+SCENARIO(children, has_children_of_servers)
+{
+	struct pidring_process *process;
+
+	engine = open_parked(2);
+	need_server(engine);
+	wait_parked(engine, 2);
+	check_int(pidring_has_children(), 0);
+	process = start_served(engine, sleep_forever, NULL, 0);
+	check_int(pidring_has_children(), 1);
+	check_int(pidring_process_kill(process), 0);
+	wait_ended(process);
+	check_int(pidring_has_children(), 1);
+	check_int(finish(process), -SIGKILL);
+	check_int(pidring_has_children(), 0);
+	close_engine(engine);
 }
