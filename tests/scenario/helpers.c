@@ -101,6 +101,11 @@ void skip(const char *reason)
 	_exit(EXIT_SKIPPED);
 }
 
+int small_or_normal(int small, int normal)
+{
+	return getenv("PIDRING_TEST_SMALL") != NULL ? small : normal;
+}
+
 /* --- engines and processes --- */
 
 struct pidring *open_engine(void)

@@ -11,11 +11,6 @@
 
 enum { CREW = 8, MOST_CREW = 32 };
 
-static int small_or(int small, int normal)
-{
-	return getenv("PIDRING_TEST_SMALL") != NULL ? small : normal;
-}
-
 /* --- threads --- */
 
 static pthread_t start_thread(void *(*function)(void *), void *argument)
@@ -194,7 +189,7 @@ SCENARIO(threads, all_joiners_get_the_same_record)
 {
 	enum { JOINERS = 16 };
 	struct pidring *engine = open_engine();
-	int rounds = small_or(3, 30);
+	int rounds = small_or_normal(3, 30);
 
 	for (int round = 0; round < rounds; round++) {
 		struct latch latch = latch_open();
@@ -309,7 +304,7 @@ static void *bustle_about(void *argument)
 SCENARIO(threads, everything_at_once)
 {
 	struct latch latch = latch_open();
-	struct bustle shared = { .engine = open_engine(), .rounds = small_or(3, 25) };
+	struct bustle shared = { .engine = open_engine(), .rounds = small_or_normal(3, 25) };
 
 	shared.shared_child = start_function(shared.engine, seven_after_latch, &latch);
 	run_crew(CREW, bustle_about, &shared);
@@ -564,7 +559,7 @@ SCENARIO(threads, close_beside_signal_and_join)
 {
 	enum { USERS = 3 };
 	struct pidring *engine = open_engine();
-	int rounds = small_or(5, 60);
+	int rounds = small_or_normal(5, 60);
 
 	for (int round = 0; round < rounds; round++) {
 		struct latch latch = latch_open();
@@ -730,7 +725,7 @@ SCENARIO(threads, children_of_threads_in_malloc)
 {
 	struct pidring *engine = open_engine();
 	struct noise noise = { .sink = fopen("/dev/null", "we") };
-	int starts = small_or(20, 400);
+	int starts = small_or_normal(20, 400);
 	pthread_t crew[3];
 
 	skip_if_malloc_is_a_sanitizers();
@@ -760,7 +755,7 @@ static void *start_noisy_children(void *argument)
 /* The same when the threads that start children are themselves many. */
 SCENARIO(threads, children_of_starting_threads_use_malloc)
 {
-	struct bustle shared = { .engine = open_engine(), .rounds = small_or(3, 60) };
+	struct bustle shared = { .engine = open_engine(), .rounds = small_or_normal(3, 60) };
 
 	skip_if_malloc_is_a_sanitizers();
 	run_crew(6, start_noisy_children, &shared);
@@ -806,7 +801,7 @@ static void *start_with_a_pipe(void *argument)
 /* Each of many threads reads its own program's output to the end. */
 SCENARIO(threads, programs_with_pipes)
 {
-	struct bustle shared = { .engine = open_engine(), .rounds = small_or(3, 25) };
+	struct bustle shared = { .engine = open_engine(), .rounds = small_or_normal(3, 25) };
 
 	run_crew(CREW, start_with_a_pipe, &shared);
 	close_engine(shared.engine);
@@ -1100,7 +1095,7 @@ SCENARIO(threads, loop_here_fetch_there)
 {
 	struct waiter waiter = { .engine = open_engine() };
 	struct epoll_event ready = { .events = EPOLLIN };
-	int rounds = small_or(5, 50);
+	int rounds = small_or_normal(5, 50);
 	int loop = epoll_create1(EPOLL_CLOEXEC);
 	int descriptors = 0;
 
@@ -1247,7 +1242,7 @@ static void *use_an_engine_alone(void *argument)
 /* Each thread with an engine of its own gets the events of its own children only. */
 SCENARIO(threads, an_engine_for_each)
 {
-	struct bustle shared = { .rounds = small_or(3, 30) };
+	struct bustle shared = { .rounds = small_or_normal(3, 30) };
 
 	run_crew(6, use_an_engine_alone, &shared);
 }

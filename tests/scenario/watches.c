@@ -10,11 +10,6 @@
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 
-static int small_or(int small, int normal)
-{
-	return getenv("PIDRING_TEST_SMALL") != NULL ? small : normal;
-}
-
 static int seven_after_latch(void *latch)
 {
 	latch_wait(latch);
@@ -251,7 +246,7 @@ SCENARIO(watches, each_end_once)
 	struct pidring *engine = open_engine();
 	struct pidring_process *processes[100];
 	const char *const program[] = { "sh", "-c", "exit 33", NULL };
-	int count_of_children = small_or(20, 100);
+	int count_of_children = small_or_normal(20, 100);
 	int told[100] = { 0 };
 	struct pidring_event events[16];
 	int total = 0;
@@ -443,7 +438,7 @@ SCENARIO(watches, restart_from_events)
 {
 	struct pidring *engine = open_engine();
 	struct pidring_event event;
-	int restarts = small_or(20, 200);
+	int restarts = small_or_normal(20, 200);
 
 	start_function(engine, return_zero, NULL);
 	for (int i = 0; i < restarts; i++) {
