@@ -94,3 +94,8 @@ void skip(const char *reason)
 	dprintf(STDERR_FILENO, "skipped: %s\n", reason);
 	_exit(EXIT_SKIPPED);
 }
+
+int small_or_normal(int small, int normal)
+{
+	return getenv("PIDRING_TEST_SMALL") != NULL ? small : normal;
+}

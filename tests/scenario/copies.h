@@ -27,8 +27,6 @@ struct original {
 	struct pidring_process *initial;
 };
 
-/* A target: returns 7 when it is let through. */
-int seven_after_latch(void *latch);
 struct original *make_original(void);
 /* Whatever the copies did, it is as it was; then everything in it ends. */
 void end_original(struct original *original);

@@ -3,6 +3,7 @@
  * children. */
 #define _GNU_SOURCE
 #include "copies.h"
+#include "expected_ends.h"
 
 /* --- the family --- */
 

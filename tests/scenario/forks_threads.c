@@ -8,11 +8,6 @@
 #include <stdatomic.h>
 #include <sys/syscall.h>
 
-static int small_or(int small, int normal)
-{
-	return getenv("PIDRING_TEST_SMALL") != NULL ? small : normal;
-}
-
 /* --- threads inside the library --- */
 
 struct traffic {
@@ -59,7 +54,7 @@ static void call_as_a_copy(void *argument)
 SCENARIO(forks_threads, copy_while_threads_are_inside)
 {
 	struct traffic traffic = { .engine = open_engine() };
-	int copies = small_or(5, 60);
+	int copies = small_or_normal(5, 60);
 	pthread_t crew[3];
 
 	traffic.idle = start_function(traffic.engine, sleep_forever, NULL);

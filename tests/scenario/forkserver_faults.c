@@ -9,11 +9,6 @@
 #include <sys/prctl.h>
 #include <sys/uio.h>
 
-static int small_or(int small, int normal)
-{
-	return getenv("PIDRING_TEST_SMALL") != NULL ? small : normal;
-}
-
 /* It may be gone already. */
 static void kill_servant(pid_t pid)
 {
@@ -45,7 +40,7 @@ static int start_or_not(struct pidring_process *process)
 static void kill_between(struct pidring *engine)
 {
 	uint64_t made = statistics_of(engine).servers_made;
-	int rounds = small_or(5, 20);
+	int rounds = small_or_normal(5, 20);
 
 	for (int i = 0; i < rounds; i++) {
 		int code = i + 1;
@@ -94,7 +89,7 @@ SCENARIO(parked, server_killed)
 SCENARIO(parked, all_killed)
 {
 	struct pidring *engine = open_with((struct pidring_engine_options){ .parked = 4, .parked_low = 4 });
-	int rounds = small_or(3, 10);
+	int rounds = small_or_normal(3, 10);
 
 	need_server(engine);
 	for (int i = 0; i < rounds; i++) {
@@ -206,7 +201,7 @@ static void *start_in_a_storm(void *argument)
 static void storm(struct pidring *engine)
 {
 	enum { THREADS = 4 };
-	struct storm storm = { .engine = engine, .starts = small_or(30, 200) };
+	struct storm storm = { .engine = engine, .starts = small_or_normal(30, 200) };
 	pthread_t killer, threads[THREADS];
 	int started = 0, lost = 0;
 
@@ -458,7 +453,7 @@ static pid_t newest_server(void)
 SUBPROGRAM(forkserver_garbage)
 {
 	struct pidring *engine = open_with((struct pidring_engine_options){ .parked = 4, .servers = 1 });
-	int rounds = small_or(20, 100);
+	int rounds = small_or_normal(20, 100);
 	unsigned random = 1;
 
 	if (!serves(engine))
@@ -519,7 +514,7 @@ static void *start_and_give_up(void *argument)
 {
 	struct starting *starting = argument;
 
-	for (int i = 0; i < small_or(20, 100); i++) {
+	for (int i = 0; i < small_or_normal(20, 100); i++) {
 		struct pidring_process *process = new_served(starting->engine, return_zero, NULL, 0);
 
 		if (pidring_process_start(process) == 0) {
@@ -539,7 +534,7 @@ static void drive(struct starting *starting)
 	int done = 0;
 	int64_t last = now();
 
-	while (starting->done < small_or(20, 100)) {
+	while (starting->done < small_or_normal(20, 100)) {
 		poll(NULL, 0, 5);
 		if (starting->done != done) {
 			done = starting->done;

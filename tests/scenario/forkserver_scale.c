@@ -7,11 +7,6 @@
 #include <pthread.h>
 #include <sys/mman.h>
 
-static int small_or(int small, int normal)
-{
-	return getenv("PIDRING_TEST_SMALL") != NULL ? small : normal;
-}
-
 /* --- nothing grows --- */
 
 struct sizes {
@@ -44,7 +39,7 @@ static void start_so_many(struct pidring *engine, int count)
 
 static void check_no_growth(struct pidring *engine)
 {
-	int count = small_or(500, 10000);
+	int count = small_or_normal(500, 10000);
 	struct sizes before, after;
 	pid_t server;
 
@@ -106,7 +101,7 @@ static void *start_in_a_crew(void *argument)
 static void start_together(struct pidring_engine_options options)
 {
 	enum { THREADS = 8 };
-	struct crew crew = { .starts = small_or(20, 500) };
+	struct crew crew = { .starts = small_or_normal(20, 500) };
 	struct pidring_statistics statistics;
 	pthread_t threads[THREADS];
 
@@ -164,7 +159,7 @@ static int say_sizes(void *argument)
 /* An application that grows after its server was made has children as small as it was. */
 static void check_small_children(struct pidring *engine, long long *shared)
 {
-	size_t grown = (size_t)small_or(256, 2048) * 1024 * 1024;
+	size_t grown = (size_t)small_or_normal(256, 2048) * 1024 * 1024;
 	long long available = 0;
 	struct pidring_process *process;
 	char *memory;
@@ -258,7 +253,7 @@ SCENARIO(forkserver_scale, busy_application)
 	enum { THREADS = 4 };
 	struct pidring *engine = open_served();
 	struct busy busy = { .null = fopen("/dev/null", "we") };
-	int rounds = small_or(20, 200);
+	int rounds = small_or_normal(20, 200);
 	pthread_t threads[THREADS];
 
 	check(busy.null != NULL);
@@ -284,7 +279,7 @@ SCENARIO(forkserver_scale, busy_application)
 /* Thousands of children that run at the same time, more than a nursery has boxes. */
 SCENARIO(forkserver_scale, thousand_at_once)
 {
-	int count = small_or(150, 1000);
+	int count = small_or_normal(150, 1000);
 	struct latch latch = latch_open();
 	struct pidring *engine =
 		open_with((struct pidring_engine_options){ .parked = 10, .descriptors = 4096 });

@@ -5,11 +5,6 @@
 
 #include <malloc.h>
 
-static int small_or(int small, int normal)
-{
-	return getenv("PIDRING_TEST_SMALL") != NULL ? small : normal;
-}
-
 /* --- what is measured --- */
 
 struct use {
@@ -91,7 +86,7 @@ static void function_cycle(struct pidring *engine)
 /* 2,000 functions, joined. */
 SCENARIO(hygiene_memory, flat_functions)
 {
-	check_cycles_are_flat(function_cycle, small_or(50, 2000));
+	check_cycles_are_flat(function_cycle, small_or_normal(50, 2000));
 }
 
 static void function_event_cycle(struct pidring *engine)
@@ -106,7 +101,7 @@ static void function_event_cycle(struct pidring *engine)
 /* 2,000 functions, fetched as events. */
 SCENARIO(hygiene_memory, flat_events)
 {
-	check_cycles_are_flat(function_event_cycle, small_or(50, 2000));
+	check_cycles_are_flat(function_event_cycle, small_or_normal(50, 2000));
 }
 
 static void program_cycle(struct pidring *engine)
@@ -117,7 +112,7 @@ static void program_cycle(struct pidring *engine)
 /* 1,000 programs, joined. */
 SCENARIO(hygiene_memory, flat_programs)
 {
-	check_cycles_are_flat(program_cycle, small_or(20, 1000));
+	check_cycles_are_flat(program_cycle, small_or_normal(20, 1000));
 }
 
 static void asynchronous_cycle(struct pidring *engine)
@@ -136,7 +131,7 @@ static void asynchronous_cycle(struct pidring *engine)
 /* 1,000 asynchronous starts. */
 SCENARIO(hygiene_memory, flat_asynchronous)
 {
-	check_cycles_are_flat(asynchronous_cycle, small_or(20, 1000));
+	check_cycles_are_flat(asynchronous_cycle, small_or_normal(20, 1000));
 }
 
 static void asynchronous_burst(struct pidring *engine)
@@ -154,7 +149,7 @@ static void asynchronous_burst(struct pidring *engine)
 /* Bursts of asynchronous starts whose events nobody fetches before the objects are freed. */
 SCENARIO(hygiene_memory, flat_asynchronous_bursts)
 {
-	check_cycles_are_flat(asynchronous_burst, small_or(3, 120));
+	check_cycles_are_flat(asynchronous_burst, small_or_normal(3, 120));
 }
 
 static void failing_cycle(struct pidring *engine)
@@ -181,7 +176,7 @@ static void failing_cycle(struct pidring *engine)
 /* 1,000 failing starts of each kind. */
 SCENARIO(hygiene_memory, flat_failing_starts)
 {
-	check_cycles_are_flat(failing_cycle, small_or(10, 1000));
+	check_cycles_are_flat(failing_cycle, small_or_normal(10, 1000));
 }
 
 static void construct_cycle(struct pidring *engine)
@@ -203,7 +198,7 @@ static void construct_cycle(struct pidring *engine)
 /* 20,000 objects that are never started. */
 SCENARIO(hygiene_memory, flat_constructions)
 {
-	check_cycles_are_flat(construct_cycle, small_or(500, 20000));
+	check_cycles_are_flat(construct_cycle, small_or_normal(500, 20000));
 }
 
 static void detach_cycle(struct pidring *engine)
@@ -226,7 +221,7 @@ static void detach_cycle(struct pidring *engine)
 /* 500 children whose objects are freed while they run. */
 SCENARIO(hygiene_memory, flat_detached)
 {
-	check_cycles_are_flat(detach_cycle, small_or(10, 500));
+	check_cycles_are_flat(detach_cycle, small_or_normal(10, 500));
 }
 
 static void engine_cycle(struct pidring *outer)
@@ -245,7 +240,7 @@ static void engine_cycle(struct pidring *outer)
 /* 500 engines, opened, used and closed. */
 SCENARIO(hygiene_memory, flat_engines)
 {
-	check_cycles_are_flat(engine_cycle, small_or(20, 500));
+	check_cycles_are_flat(engine_cycle, small_or_normal(20, 500));
 }
 
 static void unused_descriptor_cycle(struct pidring *engine)
@@ -262,5 +257,5 @@ static void unused_descriptor_cycle(struct pidring *engine)
 /* 1,000 children that were watched and freed before their event was fetched. */
 SCENARIO(hygiene_memory, flat_dropped_events)
 {
-	check_cycles_are_flat(unused_descriptor_cycle, small_or(20, 1000));
+	check_cycles_are_flat(unused_descriptor_cycle, small_or_normal(20, 1000));
 }

@@ -1,27 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* The end of a parent: which signal its children get, and who lives on. */
 #define _GNU_SOURCE
+#include "crew.h"
 #include "dying_parent.h"
 
 #include <pthread.h>
 #include <sched.h>
-#include <sys/syscall.h>
-
-static int small_or(int small, int normal)
-{
-	return getenv("PIDRING_TEST_SMALL") != NULL ? small : normal;
-}
 
 /* --- the parent that dies --- */
 
 SUBPROGRAM(parent_death_answer)
 {
 	return answer_for_ever(NULL);
-}
-
-static pid_t own_thread_id(void)
-{
-	return (pid_t)syscall(SYS_gettid);
 }
 
 struct passing {
@@ -219,7 +209,7 @@ SCENARIO(parent_death, parent_leaves_by_itself)
 
 static void check_no_orphan(const char *mode)
 {
-	int rounds = small_or(3, 25);
+	int rounds = small_or_normal(3, 25);
 
 	for (int round = 0; round < rounds; round++) {
 		struct parent parent = start_parent("parent_death_hasty_parent", mode);

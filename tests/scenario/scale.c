@@ -12,11 +12,6 @@ static bool is_small(void)
 	return getenv("PIDRING_TEST_SMALL") != NULL;
 }
 
-static int small_or(int small, int normal)
-{
-	return is_small() ? small : normal;
-}
-
 /* --- a crowd: children that read one pipe and end when its other side is closed --- */
 
 static int read_to_the_end(void *argument)
@@ -119,7 +114,7 @@ static void allow_descriptors(rlim_t count)
 SCENARIO(scale, thousand_children)
 {
 	struct pidring *engine = open_engine();
-	int count = small_or(50, 1000);
+	int count = small_or_normal(50, 1000);
 	struct crowd crowd;
 	struct pidring_event event;
 
@@ -141,7 +136,7 @@ SCENARIO(scale, thousand_children_in_small_batches)
 	struct crowd crowd;
 
 	allow_descriptors(1200);
-	begin_crowd(&crowd, engine, small_or(50, 1000));
+	begin_crowd(&crowd, engine, small_or_normal(50, 1000));
 	close(crowd.ends[1]);
 	fetch_crowd(&crowd, 7);
 	end_crowd(&crowd);
@@ -152,7 +147,7 @@ SCENARIO(scale, thousand_children_in_small_batches)
 SCENARIO(scale, one_of_a_thousand)
 {
 	struct pidring *engine = open_engine();
-	int count = small_or(50, 1000);
+	int count = small_or_normal(50, 1000);
 	struct pidring_wait_item *items = calloc((size_t)count, sizeof(struct pidring_wait_item));
 	int chosen = count / 3;
 	struct crowd crowd;
@@ -188,7 +183,7 @@ SCENARIO(scale, join_a_thousand)
 	struct crowd crowd;
 
 	allow_descriptors(1200);
-	begin_crowd(&crowd, engine, small_or(50, 1000));
+	begin_crowd(&crowd, engine, small_or_normal(50, 1000));
 	check_int(pidring_join_all(crowd.processes, (size_t)crowd.count, 0), -ETIMEDOUT);
 	close(crowd.ends[1]);
 	check_int(pidring_join_all(crowd.processes, (size_t)crowd.count, PIDRING_FOREVER), 0);
@@ -205,7 +200,7 @@ SCENARIO(scale, start_hundreds_of_programs)
 	struct pidring *engine = open_engine();
 	const char *const argv[] = { "/bin/true", NULL };
 	static struct pidring_process *processes[MOST];
-	size_t count = (size_t)small_or(20, MOST);
+	size_t count = (size_t)small_or_normal(20, MOST);
 
 	for (size_t i = 0; i < count; i++)
 		processes[i] = new_process(engine, (struct pidring_options){ .argv = argv });
@@ -222,7 +217,7 @@ SCENARIO(scale, hundreds_of_asynchronous_starts)
 	enum { MOST = 400 };
 	struct pidring *engine = open_engine();
 	const char *const argv[] = { "/bin/true", NULL };
-	int count = small_or(20, MOST);
+	int count = small_or_normal(20, MOST);
 	int started = 0;
 	int ended = 0;
 
@@ -476,7 +471,7 @@ static int go_deeper(void *argument)
 /* A chain of forty generations; the code of the last comes back through all of them. */
 SCENARIO(scale, forty_generations)
 {
-	struct level level = { .engine = open_engine(), .deepest = (unsigned)small_or(6, 40) };
+	struct level level = { .engine = open_engine(), .deepest = (unsigned)small_or_normal(6, 40) };
 
 	check_int(finish(start_function(level.engine, go_deeper, &level)), 9);
 	close_engine(level.engine);

@@ -2,11 +2,6 @@
 #define _GNU_SOURCE
 #include "streams.h"
 
-int small_or_normal(int small, int normal)
-{
-	return getenv("PIDRING_TEST_SMALL") != NULL ? small : normal;
-}
-
 /* --- the pattern: 64-bit words in a row --- */
 
 static uint64_t word_at(uint64_t seed, uint64_t index)

@@ -12,8 +12,6 @@
 
 enum { KIBIBYTE = 1024, MEBIBYTE = 1024 * 1024, INPUT_LIMIT = 100000 };
 
-int small_or_normal(int small, int normal);
-
 /* --- the pattern --- */
 
 void fill_pattern(unsigned char *bytes, size_t length, uint64_t seed, uint64_t position);

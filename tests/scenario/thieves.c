@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Somebody else reaps the children: the code is right or known to be lost, and nothing hangs. */
 #define _GNU_SOURCE
-#include "scenario.h"
+#include "expected_ends.h"
 
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
-
-static int small_or(int small, int normal)
-{
-	return getenv("PIDRING_TEST_SMALL") != NULL ? small : normal;
-}
 
 static bool kernel_remembers(struct pidring *engine)
 {
@@ -271,11 +266,6 @@ static void forget_children(void)
 	check_int(sigaction(SIGCHLD, &action, NULL), 0);
 }
 
-static int return_low_byte(void *argument)
-{
-	return (int)(intptr_t)argument;
-}
-
 /* Functions, programs, asynchronous starts, failing starts and groups, joined and fetched, under whatever
  * reaps. */
 static void live_under_a_thief(int rounds)
@@ -448,7 +438,7 @@ static void install_reaping_handler(void)
 SCENARIO(thieves, handler_reaps_everything)
 {
 	install_reaping_handler();
-	live_under_a_thief(small_or(5, 40));
+	live_under_a_thief(small_or_normal(5, 40));
 }
 
 /* The same for asynchronous starts. */
@@ -525,7 +515,7 @@ SCENARIO(thieves, thread_reaps_everything)
 	struct thief thief = { 0 };
 	pthread_t thread = start_thief(&thief);
 
-	live_under_a_thief(small_or(5, 40));
+	live_under_a_thief(small_or_normal(5, 40));
 	start_asynchronously_under_a_thief();
 	start_many_under_a_thief();
 	end_thief(&thief, thread);
@@ -550,7 +540,7 @@ static void *join_for_ever(void *argument)
 SCENARIO(thieves, stolen_under_a_join)
 {
 	struct pidring *engine = open_engine();
-	int rounds = small_or(5, 50);
+	int rounds = small_or_normal(5, 50);
 
 	for (int round = 0; round < rounds; round++) {
 		struct latch latch = latch_open();

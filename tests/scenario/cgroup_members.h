@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* What the scenarios of control groups share: groups, who is started in them, and the news that nobody is left. */
+#ifndef PIDRING_TESTS_CGROUP_MEMBERS_H
+#define PIDRING_TESTS_CGROUP_MEMBERS_H
+
+#include "scenario.h"
+
+/* Skips where there are none, or none can be made. */
+struct pidring_cgroup *open_group(struct pidring *engine);
+void close_group(struct pidring_cgroup *group);
+/* The end of most scenarios: both must work. */
+void close_group_and_engine(struct pidring_cgroup *group, struct pidring *engine);
+
+struct pidring_process *start_in(struct pidring *engine, struct pidring_cgroup *group, int (*target)(void *),
+                                 void *argument);
+
+/* Waits for it, whatever comes before. */
+void expect_empty(struct pidring *engine, struct pidring_cgroup *group);
+/* Whatever else may be told, it is not that. */
+void expect_nothing(struct pidring *engine);
+
+#endif
