@@ -4,7 +4,6 @@
 #include "cgroup_members.h"
 #include "servers.h"
 
-#include <mntent.h>
 #include <pthread.h>
 
 SCENARIO(cgroup_events, empty_is_told_each_time)
@@ -89,20 +88,6 @@ SCENARIO(cgroup_events, filled_and_emptied_between_two_looks)
 	kill_and_free(start_in(engine, group, sleep_forever, NULL));
 	expect_empty(engine, group);
 	close_group_and_engine(group, engine);
-}
-
-/* The directory of the group. */
-static const char *directory_of(struct pidring_cgroup *group)
-{
-	static char path[1024];
-	FILE *mounts = setmntent("/proc/self/mounts", "re");
-
-	check(mounts != NULL);
-	for (struct mntent *mount = getmntent(mounts); mount != NULL; mount = getmntent(mounts))
-		if (strcmp(mount->mnt_type, "cgroup2") == 0)
-			snprintf(path, sizeof(path), "%s%s", mount->mnt_dir, pidring_cgroup_path(group));
-	endmntent(mounts);
-	return path;
 }
 
 /* Somebody enters by himself, of whom the library knows nothing, and has gone before it looks. */

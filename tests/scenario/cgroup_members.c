@@ -2,6 +2,8 @@
 #define _GNU_SOURCE
 #include "cgroup_members.h"
 
+#include <mntent.h>
+
 struct pidring_cgroup *open_group(struct pidring *engine)
 {
 	return open_group_with(engine, (struct pidring_cgroup_options){ 0 });
@@ -45,4 +47,17 @@ void expect_nothing(struct pidring *engine)
 
 	while (pidring_wait(engine, &event, 1, 0) == 1)
 		check(event.type != PIDRING_CGROUP_EMPTY);
+}
+
+const char *directory_of(struct pidring_cgroup *group)
+{
+	static char path[1024];
+	FILE *mounts = setmntent("/proc/self/mounts", "re");
+
+	check(mounts != NULL);
+	for (struct mntent *mount = getmntent(mounts); mount != NULL; mount = getmntent(mounts))
+		if (strcmp(mount->mnt_type, "cgroup2") == 0)
+			snprintf(path, sizeof(path), "%s%s", mount->mnt_dir, pidring_cgroup_path(group));
+	endmntent(mounts);
+	return path;
 }

@@ -14,6 +14,9 @@ void close_group_and_engine(struct pidring_cgroup *group, struct pidring *engine
 struct pidring_process *start_in(struct pidring *engine, struct pidring_cgroup *group, int (*target)(void *),
                                  void *argument);
 
+/* Of the group, in this process's mounts; valid until the next call. */
+const char *directory_of(struct pidring_cgroup *group);
+
 /* Waits for it, whatever comes before. */
 void expect_empty(struct pidring *engine, struct pidring_cgroup *group);
 /* Whatever else may be told, it is not that. */

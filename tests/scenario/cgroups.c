@@ -132,25 +132,6 @@ SCENARIO(cgroups, groups_below)
 	close_engine(engine);
 }
 
-/* Where the group is, by the library's own descriptor of it. */
-static void find_directory(struct pidring_cgroup *group, char *ret_path, size_t size)
-{
-	size_t wanted = strlen(pidring_cgroup_path(group));
-
-	for (int descriptor = 3; descriptor < 256; descriptor++) {
-		char link[64];
-
-		snprintf(link, sizeof(link), "/proc/self/fd/%d", descriptor);
-		ssize_t length = readlink(link, ret_path, size - 1);
-		if (length < (ssize_t)wanted)
-			continue;
-		ret_path[length] = '\0';
-		if (strcmp(ret_path + (size_t)length - wanted, pidring_cgroup_path(group)) == 0)
-			return;
-	}
-	check(false);
-}
-
 /* A name that begins with a dot hides nobody. */
 SCENARIO(cgroups, hidden_group_below)
 {
@@ -158,9 +139,9 @@ SCENARIO(cgroups, hidden_group_below)
 	struct pidring_cgroup *group = open_group(engine);
 	struct pidring_process *process =
 		start_process(engine, (struct pidring_options){ .target = sleep_forever });
-	char directory[PATH_MAX], path[PATH_MAX + sizeof("/.hidden/cgroup.procs")];
+	const char *directory = directory_of(group);
+	char path[PATH_MAX + sizeof("/.hidden/cgroup.procs")];
 
-	find_directory(group, directory, sizeof(directory));
 	snprintf(path, sizeof(path), "%s/.hidden", directory);
 	check_int(mkdir(path, 0755), 0);
 	snprintf(path, sizeof(path), "%s/.hidden/cgroup.procs", directory);

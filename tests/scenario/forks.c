@@ -92,7 +92,6 @@ SCENARIO(forks, copy_may_terminate)
 struct watch {
 	struct pidring_process *watched;
 	struct latch ready;
-	struct latch released;
 };
 
 static int watch_inherited_sentinel(void *argument)
@@ -116,7 +115,7 @@ SCENARIO(forks, inherited_sentinel)
 {
 	struct pidring *engine = open_engine();
 	struct latch latch = latch_open();
-	struct watch watch = { .ready = latch_open(), .released = latch_open() };
+	struct watch watch = { .ready = latch_open() };
 	struct pidring_process *sibling;
 	pid_t copy;
 
@@ -133,7 +132,6 @@ SCENARIO(forks, inherited_sentinel)
 	check_int(finish(watch.watched), 7);
 	latch_close(&latch);
 	latch_close(&watch.ready);
-	latch_close(&watch.released);
 	close_engine(engine);
 }
 

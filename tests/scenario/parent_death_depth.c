@@ -7,7 +7,6 @@ struct depth {
 	struct pidring *engine;
 	struct latch ready;
 	struct latch gone;
-	struct latch middle_pid;
 };
 
 static int third_level(void *argument)

@@ -6,7 +6,6 @@
 /* --- a living parent --- */
 
 struct knowledge {
-	struct latch go;
 	pid_t parent_pid;
 };
 

@@ -83,7 +83,7 @@ SCENARIO(trees_descendants, descendants_but_for_servants)
 	tidy_up();
 }
 
-/* As PID 1, whose children have no other way out. `unused` or a proc of its own. */
+/* As PID 1, whose children have no other way out; perhaps with a proc of its own. */
 static int be_init(bool own_proc)
 {
 	if (getpid() != 1)
