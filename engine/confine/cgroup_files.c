@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -194,9 +193,9 @@ int cgroup_is_populated(const struct pidring_cgroup *cgroup)
 int64_t cgroup_processor_time(const struct pidring_cgroup *cgroup)
 {
 	enum { FIRST_LINES = 256 };
+	static const char usage[] = "usage_usec ";
 	char text[FIRST_LINES];
 	int descriptor = open_file(cgroup, "cpu.stat", O_RDONLY);
-	int64_t used;
 
 	if (descriptor < 0)
 		return descriptor;
@@ -204,5 +203,5 @@ int64_t cgroup_processor_time(const struct pidring_cgroup *cgroup)
 	close(descriptor);
 	if (length < 0)
 		return length;
-	return sscanf(text, "usage_usec %" SCNd64, &used) == 1 ? used : -ENODATA;
+	return strncmp(text, usage, strlen(usage)) == 0 ? strtoll(text + strlen(usage), NULL, 10) : -ENODATA;
 }
