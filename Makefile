@@ -42,13 +42,13 @@ ENGINE_STATIC = $(URING_STATIC) $(CAP_STATIC)
 
 ENGINE := $(wildcard engine/*.c engine/*/*.c)
 ENGINE_OBJECTS := $(ENGINE:%.c=$(BUILD)/%.o)
-CHILD_STAGES := place power settings
-# Runs in the memory of another process between clone and exec: instrumented code would write that one's shadow state
-# (engine/birth/child.c says more).
 # Every symbol must be found, but for those that a sanitizer's runtime brings with the program.
 SHARED_CHECK = $(if $(SANITIZE),,-Wl,-z,defs)
+# Runs in the memory of another process between clone and exec: instrumented code would write that one's shadow state
+# (engine/birth/child.c says more).
+CHILD_STAGES := birth/child_placements birth/child_close confine/place confine/power confine/settings
 UNSANITIZED := $(BUILD)/engine/birth/child.o $(BUILD)/engine/sys/clone.o \
-	$(CHILD_STAGES:%=$(BUILD)/engine/confine/%.o)
+	$(CHILD_STAGES:%=$(BUILD)/engine/%.o)
 
 STATIC := $(BUILD)/libpidring.a
 SHARED := $(BUILD)/libpidring.so.$(VERSION)

@@ -31,14 +31,28 @@ struct start {
 int start_first_half(struct start *start);
 int start_finish(struct start *start);
 
-/* Keeps the sentence that explain() has, which is the thread's. Returns the error. */
-int start_fail(struct pidring_failure *ret_failure, enum pidring_step step, int error);
 bool start_is_program(const struct pidring_process *process);
+
+/* --- start_prepare.c --- */
+
+/* Everything that the child will need. What has been made when it fails is given back by start_release. */
+int start_prepare(struct start *start);
+
+/* --- start_birth.c --- */
+
+/* Creates the child, or asks a server for it. */
+int start_give_birth(struct start *start);
 /* The caller's mask is known. */
 sys_signal_set start_program_mask(const struct start *start);
+/* With the lock held: whatever has a number is known to forks by one name, in which it is closed in the copy. */
+void start_take_newborn(struct pidring_process *process);
+/* Without: the child that could not run its program has ended or is about to; nobody has seen it. */
+void start_reap_stillborn(struct pidring_process *process);
 
 /* --- start_failure.c --- */
 
+/* Keeps the sentence that explain() has, which is the thread's. Returns the error. */
+int start_fail(struct pidring_failure *ret_failure, enum pidring_step step, int error);
 /* start->result says why there is no child. */
 int start_explain_birth(struct start *start);
 /* The child of process->slot has reported a failure. */

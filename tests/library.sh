@@ -29,9 +29,10 @@ done
 
 readelf -d "$build/libpidring.so" | grep -q 'SONAME.*libpidring\.so\.0' || fail "has no SONAME libpidring.so.0"
 
-# A child in shared memory may call nothing outside its own object: not even memset.
+# A child in shared memory may call nothing outside its own objects: not even memset.
 child=$(mktemp)
-ld -r -o "$child" "$build/engine/birth/child.o" "$build/engine/confine/place.o" "$build/engine/confine/power.o" \
+ld -r -o "$child" "$build/engine/birth/child.o" "$build/engine/birth/child_placements.o" \
+	"$build/engine/birth/child_close.o" "$build/engine/confine/place.o" "$build/engine/confine/power.o" \
 	"$build/engine/confine/settings.o"
 undefined=$(nm -u "$child" | grep -v _GLOBAL_OFFSET_TABLE_ || true)
 rm -f "$child"

@@ -4,7 +4,7 @@
 # scenarios that this sanitizer cannot follow, with the reasons.
 #
 # Children that share memory (clone3 with CLONE_VM, clone with CLONE_VFORK) are followed up to the clone: what runs in them
-# is engine/birth/child.c, which is compiled without instrumentation.
+# is engine/birth/child.c and its stages, which are compiled without instrumentation.
 set -eu
 directory=$1
 exceptions=$2

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What runs between clone and target, in the order of the tables at the end of this file.
+ * What runs between clone and target, in the order of the tables at the end of this file. Its stages with descriptors
+ * are in child_placements.c and child_close.c, those of a confined child in confine/.
  *
  * A program's child usually shares memory, thread-local storage and, at first, descriptors with its creator,
  * who goes on meanwhile (CLONE_VM without CLONE_VFORK). What follows from that, and where it is answered:
  *
  *   - errno is the creator's: only raw system calls (sys/raw.h), never libc.
- *   - malloc, stdio and the dynamic linker hold the creator's locks: nothing is allocated, no function of
- *     another object is called (not even memset: no large local variables, no struct copies).
+ *   - malloc, stdio and the dynamic linker hold the creator's locks: nothing is allocated, no function
+ *     outside these files is called (not even memset: no large local variables, no struct copies).
  *   - a signal handler would run the creator's code on its data: all signals are blocked from before the
  * clone until the dispositions are reset; the mask is restored last.
- *   - a sanitizer's instrumentation would write the creator's shadow stack: this file is always compiled
- * without it.
+ *   - a sanitizer's instrumentation would write the creator's shadow stack: this file and those of its stages are always
+ * compiled without it.
  *   - the descriptor table is the creator's until stage_unshare: nothing before it opens, moves or closes
  * anything.
  *   - the creator may release plan and stack as soon as the kernel has cleared its word, which happens in
@@ -19,14 +20,13 @@
  *   - the compiler's stack protector reads the creator's canary, which is the same for both and never
  * changes.
  */
-#include "birth/child.h"
+#include "birth/child_stages.h"
 
 #include "sys/raw.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <time.h>
@@ -219,166 +219,6 @@ static long stage_death_signal(struct child_plan *plan)
 	return raw_call2(SYS_kill, raw_call0(SYS_getpid), plan->death_signal);
 }
 
-/* Leaves the shared table: the kernel copies only what is below unshare_from, so the cost does not grow with
- * the table (Linux 5.9). */
-static long stage_unshare(struct child_plan *plan)
-{
-	if (!plan->shared_table)
-		return 0;
-	if (plan->keep_descriptors)
-		return raw_call1(SYS_unshare, CLONE_FILES);
-	return raw_call3(SYS_close_range, plan->unshare_from, (long)UINT_MAX, CLOSE_RANGE_UNSHARE);
-}
-
-/* --- placements: sorted by target, so that all of this takes linear time, or nearly --- */
-
-static const struct placement *find_target(const struct child_plan *plan, long descriptor)
-{
-	unsigned from = 0, to = plan->placement_count;
-
-	while (from < to) {
-		unsigned middle = from + (to - from) / 2;
-		if (plan->placements[middle].target == descriptor)
-			return &plan->placements[middle];
-		if (plan->placements[middle].target < descriptor)
-			from = middle + 1;
-		else
-			to = middle;
-	}
-	return 0;
-}
-
-bool child_is_target(const struct child_plan *plan, long descriptor)
-{
-	return find_target(plan, descriptor) != 0;
-}
-
-/* The lowest free number from *from on that is no target; *from goes on behind it. */
-static long copy_aside(const struct child_plan *plan, long descriptor, long *from)
-{
-	for (;;) {
-		long copy = raw_call3(SYS_fcntl, descriptor, F_DUPFD_CLOEXEC, *from);
-		if (copy < 0)
-			return copy == -EINVAL ? -EMFILE : copy;
-		*from = copy + 1;
-		if (!child_is_target(plan, copy))
-			return copy;
-		raw_call1(SYS_close, copy);
-	}
-}
-
-int child_copy_aside(const struct child_plan *plan, int descriptor)
-{
-	long from = 3;
-
-	return (int)copy_aside(plan, descriptor, &from);
-}
-
-static long open_null(const struct child_plan *plan, long *from)
-{
-	long opened = raw_call4(SYS_openat, AT_FDCWD, (long)"/dev/null", O_RDWR | O_CLOEXEC, 0);
-
-	if (opened < 0)
-		return opened;
-	long lifted = copy_aside(plan, opened, from);
-	raw_call1(SYS_close, opened);
-	return lifted;
-}
-
-/* Whether something else will be placed where this source stands. */
-static bool is_in_the_way(const struct child_plan *plan, int source)
-{
-	const struct placement *there = find_target(plan, source);
-
-	return there && there->source != source;
-}
-
-static long lift(const struct child_plan *plan, struct placement *placement, long *from)
-{
-	long lifted;
-
-	placement->lifted = -1;
-	if (placement->source < 0)
-		lifted = open_null(plan, from);
-	else if (is_in_the_way(plan, placement->source))
-		lifted = copy_aside(plan, placement->source, from);
-	else
-		return 0;
-	if (lifted >= 0)
-		placement->lifted = (int)lifted;
-	else if (placement->courtesy)
-		placement->source = placement->target;
-	return placement->courtesy ? 0 : lifted;
-}
-
-/* Before anything is placed, so that 3 -> 4 and 4 -> 3 come out right. */
-static long lift_all(struct child_plan *plan)
-{
-	long from = 3, r = 0;
-
-	for (unsigned i = 0; i < plan->placement_count && r >= 0; i++)
-		r = lift(plan, &plan->placements[i], &from);
-	return r;
-}
-
-static long place(const struct placement *placement)
-{
-	int from = placement->lifted >= 0 ? placement->lifted : placement->source;
-
-	if (from == placement->target)
-		return raw_call3(SYS_fcntl, from, F_SETFD, 0);
-	return raw_call3(SYS_dup3, from, placement->target, 0);
-}
-
-static long place_all(struct child_plan *plan)
-{
-	long r = lift_all(plan);
-
-	if (r < 0)
-		return r;
-	for (unsigned i = 0; i < plan->placement_count; i++) {
-		const struct placement *placement = &plan->placements[i];
-		r = place(placement);
-		if (r < 0 && !placement->courtesy)
-			return r;
-		if (placement->lifted >= 0)
-			raw_call1(SYS_close, placement->lifted);
-	}
-	return 0;
-}
-
-/* Where something else will be placed it cannot stay. */
-static long stage_move_parent(struct child_plan *plan)
-{
-	long from = 3;
-
-	if (!plan->keep_parent || !child_is_target(plan, plan->parent_pidfd))
-		return 0;
-	long copy = copy_aside(plan, plan->parent_pidfd, &from);
-	if (copy >= 0)
-		plan->parent_pidfd = (int)copy;
-	return copy < 0 ? copy : 0;
-}
-
-/* A number above the soft limit can be open, but not be had. */
-static long stage_placements(struct child_plan *plan)
-{
-	struct rlimit old = { 0 }, raised = { 0 };
-
-	if (!plan->raise_limit)
-		return place_all(plan);
-	long r = raw_call4(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, (long)&old);
-	if (r < 0)
-		return r;
-	raised.rlim_cur = raised.rlim_max = old.rlim_max;
-	r = raw_call4(SYS_prlimit64, 0, RLIMIT_NOFILE, (long)&raised, 0);
-	if (r < 0)
-		return r;
-	r = place_all(plan);
-	raw_call4(SYS_prlimit64, 0, RLIMIT_NOFILE, (long)&old, 0);
-	return r;
-}
-
 static long stage_terminal(struct child_plan *plan)
 {
 	return plan->terminal >= 0 ? raw_call3(SYS_ioctl, plan->terminal, TIOCSCTTY, 0) : 0;
@@ -400,143 +240,6 @@ static long stage_foreground(struct child_plan *plan)
 		if (raw_call3(SYS_ioctl, stream, TIOCSPGRP, (long)&group) == 0)
 			break;
 	return 0;
-}
-
-/* --- closing the rest --- */
-
-/* -1: it is not. Close-on-exec ends it. */
-static long kept_parent(const struct child_plan *plan)
-{
-	return plan->keep_parent ? plan->parent_pidfd : -1;
-}
-
-static bool is_kept(const struct child_plan *plan, long descriptor)
-{
-	return descriptor <= 2 || descriptor == plan->kept_descriptor || descriptor == kept_parent(plan) ||
-	       child_is_target(plan, descriptor);
-}
-
-/* Closes what is between *from and the next one that is kept, and goes on behind that. */
-static long close_up_to(long *from, long kept)
-{
-	long r = kept > *from ? raw_call3(SYS_close_range, *from, kept - 1, 0) : 0;
-
-	if (kept >= *from)
-		*from = kept + 1;
-	return r;
-}
-
-/* The same up to `limit`, with what is kept beside the targets. */
-static long close_below(const struct child_plan *plan, long *from, long limit)
-{
-	long report = plan->kept_descriptor, parent = kept_parent(plan);
-	long low = report < parent ? report : parent, high = report < parent ? parent : report;
-	long r = 0;
-
-	if (low >= *from && low < limit)
-		r = close_up_to(from, low);
-	if (r >= 0 && high >= *from && high < limit)
-		r = close_up_to(from, high);
-	return r;
-}
-
-static long close_between_kept(const struct child_plan *plan)
-{
-	long from = 3, r = 0;
-
-	for (unsigned i = 0; i < plan->placement_count && r >= 0; i++) {
-		r = close_below(plan, &from, plan->placements[i].target);
-		if (r >= 0)
-			r = close_up_to(&from, plan->placements[i].target);
-	}
-	if (r >= 0)
-		r = close_below(plan, &from, INT_MAX);
-	return r < 0 ? r : raw_call3(SYS_close_range, from, (long)UINT_MAX, 0);
-}
-
-static long parse_number(const char *text)
-{
-	long number = 0;
-
-	/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): getdents64 has written it */
-	if (*text < '0' || *text > '9')
-		return -1;
-	for (; *text >= '0' && *text <= '9'; text++)
-		number = number * 10 + (*text - '0');
-	return number;
-}
-
-/* The kernel's struct linux_dirent64. */
-struct directory_entry {
-	uint64_t inode;
-	int64_t offset;
-	uint16_t length;
-	uint8_t type;
-	char name[];
-};
-
-/* Without close_range: /proc/self/fd lists what is open. Closing while reading may skip entries, hence until
- * a pass finds nothing. */
-static long close_listed(const struct child_plan *plan)
-{
-	long directory =
-		raw_call4(SYS_openat, AT_FDCWD, (long)"/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-	_Alignas(struct directory_entry) char buffer[1024];
-	bool found = true;
-
-	if (directory < 0)
-		return directory;
-	while (found) {
-		long length;
-
-		found = false;
-		raw_call3(SYS_lseek, directory, 0, 0 /* SEEK_SET */);
-		while ((length = raw_call3(SYS_getdents64, directory, (long)buffer, sizeof buffer)) > 0) {
-			for (long at = 0; at < length;) {
-				const struct directory_entry *entry = (const void *)(buffer + at);
-				long descriptor = parse_number(entry->name);
-
-				at += entry->length;
-				if (descriptor < 0 || descriptor == directory || is_kept(plan, descriptor))
-					continue;
-				raw_call1(SYS_close, descriptor);
-				found = true;
-			}
-		}
-		if (length < 0)
-			break;
-	}
-	raw_call1(SYS_close, directory);
-	return 0;
-}
-
-/* Without /proc, too: every number that could be open. */
-static long close_numbers(const struct child_plan *plan)
-{
-	struct rlimit limit = { 0 };
-	long r = raw_call4(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, (long)&limit);
-
-	if (r < 0)
-		return r;
-	/* The hard limit: the soft one may have been lowered below an open descriptor. */
-	for (long descriptor = 3; (uint64_t)descriptor < limit.rlim_max && descriptor < INT_MAX; descriptor++)
-		if (!is_kept(plan, descriptor))
-			raw_call1(SYS_close, descriptor);
-	return 0;
-}
-
-static long stage_close(struct child_plan *plan)
-{
-	/* stage_unshare left nothing above 2 behind, and nothing came since. */
-	bool closed_by_unshare = plan->shared_table && plan->unshare_from <= 3 && plan->placement_count == 0;
-
-	if (plan->keep_descriptors || closed_by_unshare)
-		return 0;
-	if (plan->have_close_range)
-		return close_between_kept(plan);
-	if (close_listed(plan) == 0)
-		return 0;
-	return close_numbers(plan);
 }
 
 static long stage_mask(struct child_plan *plan)

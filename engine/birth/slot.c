@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* child.c needs less than 4 KiB; the rest is room for the kernel's signal frame and for clone(2)'s wrapper.
+/* The stages of child.c need less than 4 KiB; the rest is room for the kernel's signal frame and for clone(2)'s wrapper.
  * Only touched pages cost anything. */
 enum { STACK_SIZE = 32 * 1024 };
 
