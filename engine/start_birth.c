@@ -104,7 +104,7 @@ static bool needs_keeper(const struct pidring_process *process)
 
 static int create(struct start *start)
 {
-	/* No handler may run in a half-made child, nor may it inherit a mask that one changes (entry 189). */
+	/* No handler may run in a half-made child, nor may it inherit a mask that one changes. */
 	sys_signal_mask(&(sys_signal_set){ SYS_ALL_SIGNALS }, &start->caller_mask);
 	if (needs_keeper(start->process)) {
 		int r = keeper_call(bear_on_keeper, start);

@@ -10,15 +10,15 @@
  *   - malloc, stdio and the dynamic linker hold the creator's locks: nothing is allocated, no function
  *     outside these files is called (not even memset: no large local variables, no struct copies).
  *   - a signal handler would run the creator's code on its data: all signals are blocked from before the
- * clone until the dispositions are reset; the mask is restored last.
+ *     clone until the dispositions are reset; the mask is restored last.
  *   - a sanitizer's instrumentation would write the creator's shadow stack: this file and those of its stages are always
- * compiled without it.
+ *     compiled without it.
  *   - the descriptor table is the creator's until stage_unshare: nothing before it opens, moves or closes
- * anything.
+ *     anything.
  *   - the creator may release plan and stack as soon as the kernel has cleared its word, which happens in
- * exec or exit, from where there is no way back to this code.
+ *     exec or exit, from where there is no way back to this code.
  *   - the compiler's stack protector reads the creator's canary, which is the same for both and never
- * changes.
+ *     changes.
  */
 #include "birth/child_stages.h"
 
