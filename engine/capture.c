@@ -16,8 +16,9 @@ struct capture {
 	struct pidring_capture_options options;
 	struct pidring_process *process;
 	struct pidring_captured captured;
-	size_t room[2]; /* of output and error, without the NUL */
-	size_t fed;     /* bytes of the input that were queued */
+	struct pidring_failure failure; /* of the start */
+	size_t room[2];                 /* of output and error, without the NUL */
+	size_t fed;                     /* bytes of the input that were queued */
 	bool stopped;
 	int result;
 };
@@ -186,10 +187,13 @@ static int capture_on(struct capture *capture, struct pidring *engine, const str
 {
 	int r = pidring_process_new(&capture->process, engine, options);
 
-	if (r == 0)
-		r = pidring_process_start(capture->process);
 	if (r < 0)
 		return r;
+	r = pidring_process_start(capture->process);
+	if (r < 0) {
+		pidring_process_failure(capture->process, &capture->failure);
+		return r;
+	}
 	r = run(capture, engine);
 	if (r < 0)
 		/* The kernel's own shortage: nobody would read on. */
@@ -240,11 +244,13 @@ int pidring_capture(struct pidring_captured *ret_captured, const struct pidring_
 		r = explain(-ENOMEM, "no memory to capture output");
 	else
 		r = capture_all(&capture, &directed);
-	if (capture.captured.record.pid == 0) {
+	bool started = capture.captured.record.pid != 0;
+	if (!started)
 		pidring_captured_release(&capture.captured);
-		return r;
-	}
-	options_fill(ret_captured, &capture.captured, sizeof capture.captured, sizeof capture.captured);
+	capture.captured.failure = capture.failure;
+	if (started || capture.failure.step != PIDRING_STEP_NONE)
+		options_fill(ret_captured, &capture.captured, sizeof capture.captured,
+		             sizeof capture.captured);
 	return r;
 }
 

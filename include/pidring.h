@@ -1071,6 +1071,7 @@ struct pidring_captured {
 	size_t unwritten; /* bytes of the input that could not be written (of those that were, some may not have been
 	                     read) */
 	struct pidring_exit_record record;
+	struct pidring_failure failure; /* the start's, if that failed: then all else is zero */
 };
 
 /*
@@ -1080,7 +1081,8 @@ struct pidring_captured {
  * command set new_group and stop_group as well: otherwise what the shell has started lives on, and is waited for as
  * long as `drain` says). Any amount
  * goes in both directions. `capture` may be NULL. Other engines are not touched; any thread may call it.
- * *ret_captured is to be released by pidring_captured_release, and is written whenever the process could be started.
+ * *ret_captured is to be released by pidring_captured_release. It is written when the process could be started, also if
+ * something failed later, and when its start failed, which `failure` explains; else it stays as it is.
  *
  *   -EINVAL     ret_captured is NULL, a size is wrong, input is NULL but its length is not 0, or
  *               an option that makes no sense here: asynchronous, stdin_to with an input, stderr_to with

@@ -267,6 +267,39 @@ SCENARIO(capture, a_failing_start_leaves_nothing)
 	check_contains(pidring_explain(), "/nonexistent/program");
 }
 
+SCENARIO(capture, a_failing_start_tells_its_step)
+{
+	struct pidring_captured captured = { .size = sizeof(captured) };
+	struct pidring_options options = { .size = sizeof(options),
+		                           .argv = (const char *[]){ "true", NULL },
+		                           .working_directory = "/nonexistent" };
+
+	check_int(pidring_capture(&captured, &options, NULL), -ENOENT);
+	check_int(captured.failure.step, PIDRING_STEP_WORKING_DIRECTORY);
+	check_int(captured.failure.error, ENOENT);
+	check_contains(captured.failure.sentence, "/nonexistent");
+	check_int(captured.size, sizeof(captured));
+	check(captured.output.data == NULL && captured.error.data == NULL);
+	check_int(captured.record.pid, 0);
+
+	options.working_directory = NULL;
+	check_int(pidring_capture(&captured, &options, NULL), 0);
+	check_int(captured.failure.step, PIDRING_STEP_NONE);
+	check_text(captured.failure.sentence, "");
+	pidring_captured_release(&captured);
+}
+
+/* What is refused before anything is started leaves it as it was. */
+SCENARIO(capture, refusals_write_nothing)
+{
+	struct pidring_captured captured = { .size = sizeof(captured), .unwritten = 7 };
+	struct pidring_options options = { .size = sizeof(options), .deadline = 1 };
+
+	options.argv = (const char *[]){ NULL };
+	check_int(pidring_capture(&captured, &options, NULL), -EINVAL);
+	check_int(captured.unwritten, 7);
+}
+
 SCENARIO(capture, refuses_what_makes_no_sense)
 {
 	const char *argv[] = { "true", NULL };
