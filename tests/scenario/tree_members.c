@@ -4,9 +4,7 @@
 
 #include <stdatomic.h>
 
-struct pidring *engine;
 int alive[2];
-struct latch ready;
 
 void prepare(void)
 {
