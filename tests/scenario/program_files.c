@@ -70,7 +70,7 @@ static void check_start_fails(struct pidring_options options, int error, enum pi
 
 /* --- the program that is meant --- */
 
-/* A relative program is looked for from there. */
+/* A relative program is looked for from its working directory. */
 SCENARIO(program_files, relative_program_from_the_working_directory)
 {
 	struct place place = make_place();
