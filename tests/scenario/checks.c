@@ -95,7 +95,12 @@ void skip(const char *reason)
 	_exit(EXIT_SKIPPED);
 }
 
+bool is_small(void)
+{
+	return getenv("PIDRING_TEST_SMALL") != NULL;
+}
+
 int small_or_normal(int small, int normal)
 {
-	return getenv("PIDRING_TEST_SMALL") != NULL ? small : normal;
+	return is_small() ? small : normal;
 }

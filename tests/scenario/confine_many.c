@@ -85,7 +85,7 @@ SCENARIO(confine_many, start_many_with_failures)
 SCENARIO(confine_many, two_hundred)
 {
 	struct pidring *engine = open_engine();
-	int rounds = getenv("PIDRING_TEST_SMALL") != NULL ? 20 : 200;
+	int rounds = small_or_normal(20, 200);
 	int descriptors = 0;
 	char *mounts, *after;
 	struct place place;

@@ -48,7 +48,7 @@ static void check_flat(const struct use *before)
 
 	check_int(after.descriptors, before->descriptors);
 	check_int(pidring_live_objects(), 0);
-	if (getenv("PIDRING_TEST_SMALL") != NULL)
+	if (is_small())
 		return; /* what watches memory there, uses some itself */
 	if (after.heap > before->heap + 16384)
 		fail("the heap in use grew from %zu to %zu bytes", before->heap, after.heap);

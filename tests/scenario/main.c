@@ -9,7 +9,7 @@
  *                                           is "fresh:", with PIDRING_TEST_START=fresh instead
  *     scenarios --sub NAME ...           runs a main program that a scenario needs
  *
- * PIDRING_TEST_TIMEOUT is the number of seconds after which one counts as hung, 60 unless set.
+ * PIDRING_TEST_TIMEOUT is the number of seconds after which one counts as hung, 180 unless set.
  */
 #define _GNU_SOURCE
 #include "scenario.h"
@@ -39,7 +39,7 @@ static void set_watchdog(void)
 	const char *text = getenv("PIDRING_TEST_TIMEOUT");
 	int seconds = text == NULL ? 0 : atoi(text);
 
-	alarm(seconds > 0 ? (unsigned)seconds : 60);
+	alarm(seconds > 0 ? (unsigned)seconds : 180);
 }
 
 /* Whoever started this program may have other habits. */

@@ -7,11 +7,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-static bool is_small(void)
-{
-	return getenv("PIDRING_TEST_SMALL") != NULL;
-}
-
 /* --- a crowd: children that read one pipe and end when its other side is closed --- */
 
 static int read_to_the_end(void *argument)

@@ -105,7 +105,9 @@ PIDRING_NORETURN void fail_at(const char *file, int line, const char *format, ..
 /* Ends the scenario as one that cannot be shown here; the reason is printed. */
 PIDRING_NORETURN void skip(const char *reason);
 
-/* How much of something: `small` where the environment has PIDRING_TEST_SMALL. */
+/* The environment has PIDRING_TEST_SMALL: there is to be little of everything. */
+bool is_small(void);
+/* How much of something. */
 int small_or_normal(int small, int normal);
 
 /* --- engines and processes --- */

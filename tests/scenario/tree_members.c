@@ -6,9 +6,7 @@
 #include <stdatomic.h>
 #include <sys/mount.h>
 
-struct pidring *engine;
 int alive[2];
-struct latch ready;
 
 void prepare(void)
 {

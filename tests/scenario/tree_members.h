@@ -8,13 +8,11 @@
 #ifndef PIDRING_TESTS_TREE_MEMBERS_H
 #define PIDRING_TESTS_TREE_MEMBERS_H
 
-#include "scenario.h"
+#include "ready_children.h"
 
-extern struct pidring *engine;
-extern int alive[2];       /* members have alive[1] */
-extern struct latch ready; /* each member lets one through when it is there */
+extern int alive[2]; /* members have alive[1] */
 
-/* Makes the three. */
+/* Makes it, the engine, and the latch that each member lets one through when it is there. */
 void prepare(void);
 /* Closes alive[1] first: without the members there is nobody left who could write. */
 void check_nobody_is_left(void);
