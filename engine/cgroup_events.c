@@ -33,17 +33,19 @@ void cgroup_let_settle(struct pidring_cgroup *cgroup)
 	engine_kick(cgroup->engine);
 }
 
+/* Not by the clock alone: this thread may have been kept waiting, so that the time is still to be taken. */
 static bool is_settled(const struct pidring_cgroup *cgroup)
 {
-	return cgroup->settles == INT64_MAX || cgroup->settles <= clock_now();
+	return cgroup->settles == INT64_MAX;
 }
 
-/* Somebody ran in it since it had settled. Where the time cannot be read the change is all there is. */
+/* Somebody ran in it since it had settled. For want of a descriptor that is not known yet; where there is no such file the change
+ * is all there is. */
 static bool was_used(const struct pidring_cgroup *cgroup)
 {
 	int64_t used = cgroup_processor_time(cgroup);
 
-	return used < 0 || used != cgroup->used;
+	return used < 0 ? cgroup_is_gone((int)used) : used != cgroup->used;
 }
 
 static void tell(struct pidring_cgroup *cgroup)
@@ -102,14 +104,18 @@ void cgroup_look(struct pidring_cgroup *cgroup, bool changed)
 
 void cgroup_entry_begins(struct pidring_cgroup *cgroup)
 {
-	cgroup->entries++;
+	for (; cgroup; cgroup = cgroup->above)
+		cgroup->entries++;
 }
 
 void cgroup_entry_ended(struct pidring_cgroup *cgroup, bool created)
 {
-	cgroup->entries--;
-	cgroup->entered |= created;
-	cgroup_look(cgroup, false);
+	for (; cgroup; cgroup = cgroup->above) {
+		cgroup->entries--;
+		cgroup->entered |= created;
+		/* This look may take the kernel's word of somebody else. */
+		cgroup_look(cgroup, true);
+	}
 }
 
 static void settle(struct pidring_cgroup *cgroup)
@@ -117,6 +123,11 @@ static void settle(struct pidring_cgroup *cgroup)
 	int64_t used = cgroup_processor_time(cgroup);
 	bool was_filled = cgroup->doubted && !cgroup->populated && used >= 0 && used != cgroup->used;
 
+	/* No descriptor, or no memory: later. */
+	if (used < 0 && !cgroup_is_gone((int)used)) {
+		cgroup_let_settle(cgroup);
+		return;
+	}
 	cgroup->settles = INT64_MAX;
 	cgroup->doubted = false;
 	cgroup->used = used;

@@ -20,6 +20,28 @@ static LIST_HEAD(, pidring_cgroup) all = LIST_HEAD_INITIALIZER(all);
 
 /* --- making --- */
 
+static bool is_below(const struct pidring_cgroup *cgroup, const struct pidring_cgroup *above)
+{
+	size_t length = strlen(above->path);
+
+	return strncmp(cgroup->path, above->path, length) == 0 && cgroup->path[length] == '/';
+}
+
+/* The longest of the paths that it is below is the nearest. */
+static void find_above(struct pidring_cgroup *cgroup)
+{
+	struct pidring_cgroup *other;
+
+	LIST_FOREACH(other, &all, family_link)
+	{
+		if (other->generation == family.generation && is_below(cgroup, other) &&
+		    (!cgroup->above || is_below(other, cgroup->above)))
+			cgroup->above = other;
+	}
+	if (cgroup->above)
+		cgroup_reference(cgroup->above);
+}
+
 /* With the lock held: a fork that comes later finds every descriptor. */
 static int make(struct pidring_cgroup **ret_cgroup, struct pidring *engine,
                 const struct pidring_cgroup_options *options)
@@ -32,6 +54,7 @@ static int make(struct pidring_cgroup **ret_cgroup, struct pidring *engine,
 	cgroup->generation = family.generation;
 	cgroup->user_data = options->user_data;
 	cgroup->settles = INT64_MAX;
+	find_above(cgroup);
 	r = household_watch(engine, cgroup->events, EPOLLPRI, cgroup);
 	if (r < 0) {
 		cgroup_remove(cgroup);
@@ -62,12 +85,32 @@ static void let_go(struct pidring_cgroup *cgroup)
 	cgroup_unreference(cgroup);
 }
 
-static int write_files(const struct pidring_cgroup *cgroup, const struct pidring_cgroup_options *options)
+/* Who is written into this file is in the group. */
+static bool lets_in(const char *name)
+{
+	return strcmp(name, "cgroup.procs") == 0 || strcmp(name, "cgroup.threads") == 0;
+}
+
+/* With the lock held, but for the writing: what a controller does then may take its time, and the group may be freed. Whoever is
+ * written into it enters by this call. */
+static int write_unlocked(struct pidring_cgroup *cgroup, const char *name, const char *value)
+{
+	cgroup_reference(cgroup);
+	cgroup_entry_begins(cgroup);
+	family_leave();
+	int r = cgroup_write(cgroup, name, value);
+	family_enter();
+	cgroup_entry_ended(cgroup, r == 0 && lets_in(name));
+	cgroup_unreference(cgroup);
+	return r;
+}
+
+static int write_files(struct pidring_cgroup *cgroup, const struct pidring_cgroup_options *options)
 {
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < options->file_count; i++)
-		r = cgroup_write(cgroup, options->files[i].name, options->files[i].value);
+		r = write_unlocked(cgroup, options->files[i].name, options->files[i].value);
 	return r;
 }
 
@@ -85,18 +128,14 @@ int pidring_cgroup_new(struct pidring_cgroup **ret_cgroup, struct pidring *engin
 		return r;
 	family_enter();
 	r = make(&cgroup, engine, &read);
-	family_leave();
-	if (r < 0)
-		return r;
-	/* Without the lock: what a controller does then may take its time. */
-	r = write_files(cgroup, &read);
+	if (r == 0)
+		r = write_files(cgroup, &read);
 	if (r == 0) {
 		*ret_cgroup = cgroup;
-		return 0;
+	} else if (cgroup) {
+		cgroup_remove(cgroup);
+		let_go(cgroup);
 	}
-	family_enter();
-	cgroup_remove(cgroup);
-	let_go(cgroup);
 	family_leave();
 	return r;
 }
@@ -133,30 +172,13 @@ const char *pidring_cgroup_path(struct pidring_cgroup *cgroup)
 	return cgroup ? cgroup->path : NULL;
 }
 
-/* With the lock held: what a write to this file may bring about. */
-static void write_begins(struct pidring_cgroup *cgroup)
-{
-	cgroup_reference(cgroup);
-	cgroup_entry_begins(cgroup);
-}
-
-static void write_ended(struct pidring_cgroup *cgroup, const char *name, int result)
-{
-	cgroup_entry_ended(cgroup, result == 0 && strcmp(name, "cgroup.procs") == 0);
-	cgroup_unreference(cgroup);
-}
-
 int pidring_cgroup_write(struct pidring_cgroup *cgroup, const char *name, const char *value)
 {
 	int r = enter(cgroup, "pidring_cgroup_write");
 
 	if (r < 0)
 		return r;
-	write_begins(cgroup);
-	family_leave();
-	r = cgroup_write(cgroup, name, value);
-	family_enter();
-	write_ended(cgroup, name, r);
+	r = write_unlocked(cgroup, name, value);
 	family_leave();
 	return r;
 }

@@ -48,12 +48,12 @@ void household_forget(struct pidring *engine);
 
 /* --- cgroup_events.c --- */
 
-/* Looks whether it is empty now. `changed`: the kernel has said that something was different. */
+/* Looks whether it is empty now. `changed`: something may have been different since it was looked at last. */
 void cgroup_look(struct pidring_cgroup *cgroup, bool changed);
 /* What the kernel tells from now on for some moments may be of what was done just now. */
 void cgroup_let_settle(struct pidring_cgroup *cgroup);
-/* A child is about to be created in it, or to enter it; or that is over, and it was or did or not. In between the group is not
- * told as empty. */
+/* A child is about to be created in it, or to enter it; or that is over, and it was or did or not. In between neither the group
+ * nor one above it is told as empty. */
 void cgroup_entry_begins(struct pidring_cgroup *cgroup);
 void cgroup_entry_ended(struct pidring_cgroup *cgroup, bool created);
 /* Those whose moment has come. */

@@ -280,8 +280,9 @@ enum pidring_event_type {
 	/* Everything in a control group that had somebody in it has ended (or left it): `cgroup`; `process` is NULL,
 	 * `user_data` the group's. Once each time; of times that follow quickly perhaps once for several. The kernel may take some
 	 * milliseconds to say so. Who came and went unseen by the library's own calls is known from the processor time
-	 * that he used in it, which may take 40 milliseconds more; who does so within 40 milliseconds of such an event is not told
-	 * apart from those whom it told of. */
+	 * that he used in it, which may take 40 milliseconds more: who used none, as he slept all the time, is not told of; and
+	 * who came and went between such an event and the first look of the engine's 40 milliseconds later is not told apart
+	 * from those whom it told of. Who was in a group was in those above it. */
 	PIDRING_CGROUP_EMPTY = 14,
 };
 

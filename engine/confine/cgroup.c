@@ -63,6 +63,8 @@ static int open_all(struct pidring_cgroup *cgroup, const struct hierarchy_place 
 
 static void release(struct pidring_cgroup *cgroup)
 {
+	if (cgroup->above)
+		cgroup_unreference(cgroup->above);
 	cgroup_close(cgroup);
 	free(cgroup->path);
 	free(cgroup);

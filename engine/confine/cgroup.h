@@ -21,6 +21,7 @@ struct pidring_cgroup {
 	char *path;          /* below the mount */
 	bool killed;
 	bool threaded; /* it has turned out to be: its processes are those of a group above it */
+	struct pidring_cgroup *above; /* the nearest one above that this process has made, or NULL */
 
 	/* What its engine knows of it: cgroup_events.c. */
 	struct pidring *engine; /* NULL: closed */
@@ -29,9 +30,9 @@ struct pidring_cgroup {
 	bool entered;     /* somebody was created in it since */
 	bool doubted;     /* somebody may have been in it, but has not been seen to use any time yet */
 	bool pending;     /* its event is still to be fetched */
-	unsigned entries; /* of births under way */
-	int64_t settles;  /* until this moment a change may be an old one; INT64_MAX: there is none to come */
-	int64_t used;     /* its processor time when it had settled last, or a negated errno */
+	unsigned entries; /* of births under way, in those below as well */
+	int64_t settles;  /* when it is to be looked at what has settled; INT64_MAX: all has */
+	int64_t used;     /* its processor time when it had settled last */
 	TAILQ_ENTRY(pidring_cgroup) link, event_link;
 	LIST_ENTRY(pidring_cgroup) family_link;
 };

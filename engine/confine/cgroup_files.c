@@ -2,6 +2,7 @@
 /* The files of a control group: written, read, and why they are not there. */
 #include "confine/cgroup.h"
 #include "explain.h"
+#include "sys/sys.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -34,7 +35,7 @@ static int open_file(const struct pidring_cgroup *cgroup, const char *name, int 
 {
 	int descriptor = openat(cgroup->directory, name, flags | O_CLOEXEC | O_NOFOLLOW);
 
-	return descriptor < 0 ? -errno : descriptor;
+	return sys_above_streams(descriptor < 0 ? -errno : descriptor);
 }
 
 static ssize_t read_piece(int descriptor, char *piece, size_t size)

@@ -122,6 +122,137 @@ SCENARIO(cgroup_events, a_stranger_after_a_freeze_of_no_effect)
 	close_group_and_engine(group, engine);
 }
 
+/* Another call's look may be the first after him. */
+SCENARIO(cgroup_events, a_stranger_before_a_write)
+{
+	struct pidring *engine = open_engine();
+	struct pidring_cgroup *group = open_group(engine);
+	char command[1200];
+
+	snprintf(command, sizeof(command), "echo $$ >%s/cgroup.procs", directory_of(group));
+	check_int(finish(start_program(engine, "sh", "-c", command, NULL)), 0);
+	check_int(pidring_cgroup_write(group, "cgroup.max.depth", "3"), 0);
+	expect_empty(engine, group);
+	check_int(pidring_wait(engine, &(struct pidring_event){ 0 }, 1, 100 * MILLISECONDS), 0);
+	close_group_and_engine(group, engine);
+}
+
+static void write_pid(struct pidring_cgroup *group, pid_t pid)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", (int)pid);
+	check_int(pidring_cgroup_write(group, "cgroup.procs", text), 0);
+}
+
+/* Who enters by a call of the library's need not run to be known, and is in the groups above as well. */
+SCENARIO(cgroup_events, a_sleeper_is_moved)
+{
+	struct pidring *engine = open_engine();
+	struct pidring_cgroup *group = open_group(engine), *other = open_group(engine), *below;
+	struct pidring_process *sleeper = start_function(engine, sleep_forever, NULL);
+	struct pidring_event events[2];
+	int count = 0;
+
+	below = open_group_with(engine,
+	                        (struct pidring_cgroup_options){ .parent = pidring_cgroup_path(group) });
+	write_pid(below, pidring_process_pid(sleeper));
+	write_pid(other, pidring_process_pid(sleeper));
+	while (count < 2)
+		count += pidring_wait(engine, &events[count], 1, PIDRING_FOREVER);
+	check_int(events[0].type, PIDRING_CGROUP_EMPTY);
+	check_int(events[1].type, PIDRING_CGROUP_EMPTY);
+	check(events[0].cgroup != events[1].cgroup);
+	check(events[0].cgroup != other && events[1].cgroup != other);
+	kill_and_free(sleeper);
+	expect_empty(engine, other);
+	close_group(below);
+	close_group(other);
+	close_group_and_engine(group, engine);
+}
+
+/* So are those with whom it is made. */
+SCENARIO(cgroup_events, made_with_somebody_in_it)
+{
+	struct pidring *engine = open_engine();
+	struct pidring_process *sleeper = start_function(engine, sleep_forever, NULL);
+	char text[16];
+	const struct pidring_cgroup_file file = { "cgroup.procs", text };
+	struct pidring_cgroup *other = open_group(engine), *group;
+
+	snprintf(text, sizeof(text), "%d", (int)pidring_process_pid(sleeper));
+	group = open_group_with(engine, (struct pidring_cgroup_options){ .files = &file, .file_count = 1 });
+	write_pid(other, pidring_process_pid(sleeper));
+	expect_empty(engine, group);
+	kill_and_free(sleeper);
+	expect_empty(engine, other);
+	close_group(other);
+	close_group_and_engine(group, engine);
+}
+
+static int open_freezer(struct pidring_cgroup *group)
+{
+	char path[1200];
+
+	snprintf(path, sizeof(path), "%s/cgroup.freeze", directory_of(group));
+	int freezer = open(path, O_WRONLY | O_CLOEXEC);
+	check(freezer >= 0);
+	return freezer;
+}
+
+/* As somebody else does it, unknown to the library. */
+static void freeze_and_thaw(int freezer)
+{
+	check_int(pwrite(freezer, "1", 1, 0), 1);
+	check_int(pwrite(freezer, "0", 1, 0), 1);
+}
+
+/* Long after an event, but before the engine has looked again. */
+SCENARIO(cgroup_events, frozen_before_the_next_look)
+{
+	struct pidring *engine = open_engine();
+	struct pidring_cgroup *group = open_group(engine);
+	int freezer = open_freezer(group);
+
+	kill_and_free(start_in(engine, group, sleep_forever, NULL));
+	expect_empty(engine, group);
+	poll(NULL, 0, 100);
+	freeze_and_thaw(freezer);
+	check_int(pidring_wait(engine, &(struct pidring_event){ 0 }, 1, 100 * MILLISECONDS), 0);
+	close(freezer);
+	close_group_and_engine(group, engine);
+}
+
+/* What cannot be known for want of a descriptor is known when there are some again. */
+SCENARIO(cgroup_events, without_descriptors)
+{
+	struct pidring *engine = open_engine();
+	struct pidring_cgroup *group = open_group(engine);
+	int freezer = open_freezer(group), copies[32], count = 0;
+	struct rlimit limit, tight;
+	char command[1200];
+
+	check_int(pidring_wait(engine, &(struct pidring_event){ 0 }, 1, 60 * MILLISECONDS), 0);
+	check_int(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	tight = limit;
+	tight.rlim_cur = (rlim_t)freezer + 8;
+	check_int(setrlimit(RLIMIT_NOFILE, &tight), 0);
+	while (count < 32 && (copies[count] = fcntl(freezer, F_DUPFD_CLOEXEC, 0)) >= 0)
+		count++;
+	check(count < 32);
+	freeze_and_thaw(freezer);
+	check_int(pidring_wait(engine, &(struct pidring_event){ 0 }, 1, 100 * MILLISECONDS), 0);
+	while (count > 0)
+		close(copies[--count]);
+	check_int(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	check_int(pidring_wait(engine, &(struct pidring_event){ 0 }, 1, 100 * MILLISECONDS), 0);
+	snprintf(command, sizeof(command), "echo $$ >%s/cgroup.procs", directory_of(group));
+	check_int(finish(start_program(engine, "sh", "-c", command, NULL)), 0);
+	expect_empty(engine, group);
+	close(freezer);
+	close_group_and_engine(group, engine);
+}
+
 /* Nobody was in it. */
 SCENARIO(cgroup_events, frozen_by_a_stranger)
 {
