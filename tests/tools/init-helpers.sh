@@ -24,7 +24,7 @@ for one in $(seq 1 31) $(seq 34 64); do
 	*) trap "echo $one >>${2:-got}" "$one" ;;
 	esac
 done
-sleep 1000 &
+setpriv --pdeathsig KILL sleep 1000 &
 sleeper=$!
 echo $$ >"${2:-got}"
 while :; do wait; done
