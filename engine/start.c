@@ -33,7 +33,7 @@ bool start_is_program(const struct pidring_process *process)
 static int check_start(struct pidring_process *process)
 {
 	if (process->closed)
-		return explain(-EBADF, "process '%s' is closed", process->name);
+		return explain_closed(process);
 	if (process->kind == PROCESS_CHILD && process->state != PROCESS_INITIAL && process != family.current)
 		return explain(-EALREADY, "process '%s' cannot be started twice", process->name);
 	if (!process_is_ours(process))
