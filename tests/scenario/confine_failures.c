@@ -243,6 +243,8 @@ SCENARIO(confine_failures, user)
 SCENARIO(confine_failures, bounding_set)
 {
 	become_ordinary();
+	if (prctl(PR_CAPBSET_READ, CAP_CHOWN, 0, 0, 0) != 1)
+		skip("the bounding set has nothing to be dropped from it");
 	check_fails((struct pidring_confinement){ .drop_capabilities = "cap_chown" },
 	            PIDRING_STEP_CAPABILITIES, EPERM, "cap");
 }
