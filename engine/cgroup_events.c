@@ -3,7 +3,7 @@
  * When a control group is told as empty: once each time that somebody was in it and nobody is any more.
  *
  * The kernel says that cgroup.events has changed, not how often. Who was in it is known from what was read last (populated), from
- * starts of our own (entered), and otherwise from the processor time that it has used: something has changed, it is empty as
+ * calls of our own (entered), and otherwise from the processor time that it has used: something has changed, it is empty as
  * before, and somebody ran in it, so it was filled and emptied in between. A change alone proves nothing: of two within 10
  * milliseconds the second is told late (CGROUP_FILE_NOTIFY_MIN_INTV in the kernel), and a group, or one above it, may
  * have been frozen and thawed. Nor does the time alone just after an end: who leaves the group uses some more until it is gone.
@@ -23,10 +23,8 @@ static void plan_settling(struct pidring *engine, int64_t moment)
 		engine->household.settles = moment;
 }
 
-void cgroup_let_settle(struct pidring_cgroup *cgroup)
+static void let_settle(struct pidring_cgroup *cgroup)
 {
-	if (!cgroup->engine)
-		return;
 	cgroup->settles = clock_now() + SETTLING;
 	plan_settling(cgroup->engine, cgroup->settles);
 	/* For another loop the alarm must be set. */
@@ -54,7 +52,7 @@ static void tell(struct pidring_cgroup *cgroup)
 	if (!cgroup->pending)
 		TAILQ_INSERT_TAIL(&cgroup->engine->household.emptied, cgroup, event_link);
 	cgroup->pending = true;
-	cgroup_let_settle(cgroup);
+	let_settle(cgroup);
 }
 
 void cgroup_drop_event(struct pidring_cgroup *cgroup)
@@ -68,7 +66,7 @@ void cgroup_drop_event(struct pidring_cgroup *cgroup)
 static bool doubt(struct pidring_cgroup *cgroup)
 {
 	cgroup->doubted = true;
-	cgroup_let_settle(cgroup);
+	let_settle(cgroup);
 	return false;
 }
 
@@ -125,7 +123,7 @@ static void settle(struct pidring_cgroup *cgroup)
 
 	/* No descriptor, or no memory: later. */
 	if (used < 0 && !cgroup_is_gone((int)used)) {
-		cgroup_let_settle(cgroup);
+		let_settle(cgroup);
 		return;
 	}
 	cgroup->settles = INT64_MAX;

@@ -50,8 +50,6 @@ void household_forget(struct pidring *engine);
 
 /* Looks whether it is empty now. `changed`: something may have been different since it was looked at last. */
 void cgroup_look(struct pidring_cgroup *cgroup, bool changed);
-/* What the kernel tells from now on for some moments may be of what was done just now. */
-void cgroup_let_settle(struct pidring_cgroup *cgroup);
 /* A child is about to be created in it, or to enter it; or that is over, and it was or did or not. In between neither the group
  * nor one above it is told as empty. */
 void cgroup_entry_begins(struct pidring_cgroup *cgroup);
