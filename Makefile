@@ -274,7 +274,7 @@ bench-init: $(BUILD)/pidring-init $(BUILD)/pidring-init-static $(BUILD)/bench/no
 
 plots:
 	@mkdir -p bench/plots
-	cp $(BUILD)/bench/*.svg bench/plots/
+	cp $(BUILD)/bench/first.svg $(BUILD)/bench/memory.svg bench/plots/
 
 # --- installing -----------------------------------------------------------------------------------
 
