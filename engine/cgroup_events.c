@@ -14,6 +14,7 @@
 #include "engine.h"
 #include "family.h"
 #include "household.h"
+#include "sys/sys.h"
 
 enum { SETTLING = 40 * 1000 * 1000 };
 
@@ -37,13 +38,13 @@ static bool is_settled(const struct pidring_cgroup *cgroup)
 	return cgroup->settles == INT64_MAX;
 }
 
-/* Somebody ran in it since it had settled. For want of a descriptor that is not known yet; where there is no such file the change
- * is all there is. */
+/* Somebody ran in it since it had settled. For want of a descriptor that is not known yet; where the time cannot be read at all
+ * the change is all there is. */
 static bool was_used(const struct pidring_cgroup *cgroup)
 {
 	int64_t used = cgroup_processor_time(cgroup);
 
-	return used < 0 ? cgroup_is_gone((int)used) : used != cgroup->used;
+	return used < 0 ? !sys_is_short((int)used) : used != cgroup->used;
 }
 
 static void tell(struct pidring_cgroup *cgroup)
@@ -121,8 +122,7 @@ static void settle(struct pidring_cgroup *cgroup)
 	int64_t used = cgroup_processor_time(cgroup);
 	bool was_filled = cgroup->doubted && !cgroup->populated && used >= 0 && used != cgroup->used;
 
-	/* No descriptor, or no memory: later. */
-	if (used < 0 && !cgroup_is_gone((int)used)) {
+	if (used < 0 && sys_is_short((int)used)) {
 		let_settle(cgroup);
 		return;
 	}

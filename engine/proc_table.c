@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "explain.h"
 #include "fields.h"
+#include "sys/sys.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -66,11 +67,6 @@ static int read_entry(struct proc_entry *ret_entry, int directory, const char *p
 		return -error;
 	text[length] = '\0';
 	return parse(ret_entry, text) ? 0 : -ESRCH;
-}
-
-bool proc_is_short(int result)
-{
-	return result == -EMFILE || result == -ENFILE || result == -ENOMEM;
 }
 
 int proc_entry_read(struct proc_entry *ret_entry, pid_t pid)
@@ -193,7 +189,7 @@ static int read_all(struct proc_table *table, DIR *directory)
 		entry.pid = atoi(name->d_name);
 		snprintf(path, sizeof path, "%s/stat", name->d_name);
 		int r = read_entry(&entry, dirfd(directory), path);
-		if (proc_is_short(r))
+		if (sys_is_short(r))
 			return r;
 		/* It has ended meanwhile, or is hidden. */
 		if (r < 0)

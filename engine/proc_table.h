@@ -40,8 +40,6 @@ struct proc_entry *proc_table_next(const struct proc_table *table, const struct 
 
 /* One of them, now. -ESRCH: there is none. */
 int proc_entry_read(struct proc_entry *ret_entry, pid_t pid);
-/* Whether a reading failed for want of descriptors or memory, which says nothing of the process. */
-bool proc_is_short(int result);
 
 /* What a stop has come to. */
 enum proc_stillness {

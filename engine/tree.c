@@ -250,7 +250,7 @@ static bool may_pass(int result, int signal_number, const struct delivery *deliv
 {
 	if (result >= 0)
 		return true;
-	return (delivery->count > 0 || signal_number == SIGKILL) && proc_is_short(result);
+	return (delivery->count > 0 || signal_number == SIGKILL) && sys_is_short(result);
 }
 
 static int deliver(struct tree *tree, int signal_number, struct delivery *delivery)
@@ -299,7 +299,7 @@ static void end_half_way(struct tree *tree)
 		if (tree_is_self(tree, member))
 			continue;
 		int r = send(member, SIGKILL);
-		if (proc_is_short(r))
+		if (sys_is_short(r))
 			kill(member->pid, SIGCONT);
 	}
 	if (tree->pidfd >= 0)

@@ -166,7 +166,7 @@ static int is_child(const struct proc_table *table, const struct proc_entry *chi
 		r = proc_entry_read(&now, parent->pid);
 	/* It has ended meanwhile, or is hidden from now on. */
 	if (r < 0)
-		return proc_is_short(r) ? r : 0;
+		return sys_is_short(r) ? r : 0;
 	return now.start == parent->start;
 }
 

@@ -225,7 +225,7 @@ static bool take_to_park(struct forkserver *forkserver, struct entry *entry)
 	if (box->error == 0 && !is_owned(box) && !pool_is_settled(box))
 		return false;
 	int r = box->error == 0 ? open_child(entry, pid) : box->error;
-	if (r == -EMFILE || r == -ENFILE || r == -ENOMEM)
+	if (sys_is_short(r))
 		return box->error != 0;
 	take(entry);
 	forkserver->coming_count--;

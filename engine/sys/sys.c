@@ -215,6 +215,11 @@ pid_t sys_thread_id(void)
 	return (pid_t)raw_call0(SYS_gettid);
 }
 
+bool sys_is_short(int result)
+{
+	return result == -EMFILE || result == -ENFILE || result == -ENOMEM;
+}
+
 int sys_above_streams(int descriptor)
 {
 	if (descriptor < 0 || descriptor > STDERR_FILENO)

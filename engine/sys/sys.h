@@ -107,6 +107,8 @@ ssize_t sys_write_silently(int descriptor, const void *bytes, size_t length);
 /* Whether that takes one system call (RWF_NOSIGNAL, Linux 6.18). */
 bool sys_writes_silently(void);
 
+/* Whether it failed for want of descriptors or memory, which may pass, and says nothing of what was asked for. */
+bool sys_is_short(int result);
 /* The descriptor itself, or if it has the number of a standard stream, which the host has closed, a copy above; the
  * original is closed then. For what a system call returned: a negated errno stays one. */
 int sys_above_streams(int descriptor);
