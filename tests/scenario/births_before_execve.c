@@ -9,14 +9,19 @@
 
 /* --- a program whose execve takes as long as the scenario wants --- */
 
+/* The child waits in its execve until it is let go. */
+static struct pidring_process *start_before_execve(struct pidring *engine, const struct slow_program *slow)
+{
+	return start_process(engine, (struct pidring_options){ .argv = (const char *[]){ slow->path, NULL },
+	                                                       .asynchronous = true });
+}
+
 /* An asynchronous start comes back with a pid while execve has not happened; its events come when it has. */
 SCENARIO(births_before_execve, asynchronous_start_does_not_wait)
 {
 	struct slow_program slow = make_slow_program_unless_suspended();
 	struct pidring *engine = open_engine();
-	const char *const argv[] = { slow.path, NULL };
-	struct pidring_process *process =
-		start_process(engine, (struct pidring_options){ .argv = argv, .asynchronous = true });
+	struct pidring_process *process = start_before_execve(engine, &slow);
 	struct pidring_event event;
 
 	check(pidring_process_pid(process) > 0);
@@ -48,9 +53,7 @@ SCENARIO(births_before_execve, killed_before_execve)
 {
 	struct slow_program slow = make_slow_program_unless_suspended();
 	struct pidring *engine = open_engine();
-	const char *const argv[] = { slow.path, NULL };
-	struct pidring_process *process =
-		start_process(engine, (struct pidring_options){ .argv = argv, .asynchronous = true });
+	struct pidring_process *process = start_before_execve(engine, &slow);
 	struct pidring_event event = { 0 };
 
 	check_int(pidring_process_kill(process), 0);
@@ -70,11 +73,8 @@ SCENARIO(births_before_execve, freed_before_execve)
 {
 	struct slow_program slow = make_slow_program_unless_suspended();
 	struct pidring *engine = open_engine();
-	const char *const argv[] = { slow.path, NULL };
-	struct pidring_process *freed =
-		start_process(engine, (struct pidring_options){ .argv = argv, .asynchronous = true });
-	struct pidring_process *kept =
-		start_process(engine, (struct pidring_options){ .argv = argv, .asynchronous = true });
+	struct pidring_process *freed = start_before_execve(engine, &slow);
+	struct pidring_process *kept = start_before_execve(engine, &slow);
 	siginfo_t information = { 0 };
 	pid_t pid = pidring_process_pid(freed);
 
@@ -95,9 +95,7 @@ SCENARIO(births_before_execve, terminated_before_execve)
 {
 	struct slow_program slow = make_slow_program_unless_suspended();
 	struct pidring *engine = open_engine();
-	const char *const argv[] = { slow.path, NULL };
-	struct pidring_process *process =
-		start_process(engine, (struct pidring_options){ .argv = argv, .asynchronous = true });
+	struct pidring_process *process = start_before_execve(engine, &slow);
 
 	check_int(pidring_process_terminate(process), 0);
 	let_go(&slow);
@@ -112,9 +110,7 @@ SCENARIO(births_before_execve, copied_before_execve)
 {
 	struct slow_program slow = make_slow_program_unless_suspended();
 	struct pidring *engine = open_engine();
-	const char *const argv[] = { slow.path, NULL };
-	struct pidring_process *process =
-		start_process(engine, (struct pidring_options){ .argv = argv, .asynchronous = true });
+	struct pidring_process *process = start_before_execve(engine, &slow);
 	struct pidring_event event;
 	int status = -1;
 	pid_t copy = fork();

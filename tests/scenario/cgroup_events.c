@@ -38,10 +38,10 @@ static void check_told_once(struct pidring_options options)
 	struct pidring_process *process = start_process(engine, options);
 
 	check_int(pidring_cgroup_is_populated(group), 1);
-	check_int(pidring_wait(engine, &(struct pidring_event){ 0 }, 1, 100 * MILLISECONDS), 0);
+	expect_quiet(engine);
 	kill_and_free(process);
 	expect_empty(engine, group);
-	check_int(pidring_wait(engine, &(struct pidring_event){ 0 }, 1, 100 * MILLISECONDS), 0);
+	expect_quiet(engine);
 	close_group_and_engine(group, engine);
 }
 
@@ -83,26 +83,32 @@ SCENARIO(cgroup_events, filled_and_emptied_between_two_looks)
 	kill_and_free(start_in(engine, group, sleep_forever, NULL));
 	expect_empty(engine, group);
 	/* A late message of the kernel's tells nothing new. */
-	check_int(pidring_wait(engine, &(struct pidring_event){ 0 }, 1, 100 * MILLISECONDS), 0);
+	expect_quiet(engine);
 	/* And again, now that all has settled. */
 	kill_and_free(start_in(engine, group, sleep_forever, NULL));
 	expect_empty(engine, group);
 	close_group_and_engine(group, engine);
 }
 
-/* Somebody enters by himself, of whom the library knows nothing, and has gone before it looks. */
+/* Enters by himself, so that the library knows nothing of it, and ends. */
+static void send_stranger(struct pidring *engine, struct pidring_cgroup *group)
+{
+	char command[1200];
+
+	snprintf(command, sizeof(command), "echo $$ >%s/cgroup.procs", directory_of(group));
+	check_int(finish(start_program(engine, "sh", "-c", command, NULL)), 0);
+}
+
+/* Somebody has come and gone before the library looks. */
 SCENARIO(cgroup_events, a_stranger_who_came_and_went)
 {
 	struct pidring *engine = open_engine();
 	struct pidring_cgroup *group = open_group(engine);
-	char command[1200];
 
-	snprintf(command, sizeof(command), "echo $$ >%s/cgroup.procs", directory_of(group));
 	for (int i = 0; i < 3; i++) {
-		check_int(finish(start_program(engine, "sh", "-c", command, NULL)), 0);
+		send_stranger(engine, group);
 		expect_empty(engine, group);
-		/* Until all has settled. */
-		check_int(pidring_wait(engine, &(struct pidring_event){ 0 }, 1, 100 * MILLISECONDS), 0);
+		expect_quiet(engine);
 	}
 	close_group_and_engine(group, engine);
 }
@@ -112,12 +118,10 @@ SCENARIO(cgroup_events, a_stranger_after_a_freeze_of_no_effect)
 {
 	struct pidring *engine = open_engine();
 	struct pidring_cgroup *group = open_group(engine);
-	char command[1200];
 
-	snprintf(command, sizeof(command), "echo $$ >%s/cgroup.procs", directory_of(group));
 	check_int(pidring_cgroup_freeze(group, false), 0);
 	check_int(pidring_cgroup_write(group, "cgroup.freeze", "0"), 0);
-	check_int(finish(start_program(engine, "sh", "-c", command, NULL)), 0);
+	send_stranger(engine, group);
 	expect_empty(engine, group);
 	close_group_and_engine(group, engine);
 }
@@ -127,13 +131,11 @@ SCENARIO(cgroup_events, a_stranger_before_a_write)
 {
 	struct pidring *engine = open_engine();
 	struct pidring_cgroup *group = open_group(engine);
-	char command[1200];
 
-	snprintf(command, sizeof(command), "echo $$ >%s/cgroup.procs", directory_of(group));
-	check_int(finish(start_program(engine, "sh", "-c", command, NULL)), 0);
+	send_stranger(engine, group);
 	check_int(pidring_cgroup_write(group, "cgroup.max.depth", "3"), 0);
 	expect_empty(engine, group);
-	check_int(pidring_wait(engine, &(struct pidring_event){ 0 }, 1, 100 * MILLISECONDS), 0);
+	expect_quiet(engine);
 	close_group_and_engine(group, engine);
 }
 
@@ -218,7 +220,7 @@ SCENARIO(cgroup_events, frozen_before_the_next_look)
 	expect_empty(engine, group);
 	poll(NULL, 0, 100);
 	freeze_and_thaw(freezer);
-	check_int(pidring_wait(engine, &(struct pidring_event){ 0 }, 1, 100 * MILLISECONDS), 0);
+	expect_quiet(engine);
 	close(freezer);
 	close_group_and_engine(group, engine);
 }
@@ -230,7 +232,6 @@ SCENARIO(cgroup_events, without_descriptors)
 	struct pidring_cgroup *group = open_group(engine);
 	int freezer = open_freezer(group), copies[32], count = 0;
 	struct rlimit limit, tight;
-	char command[1200];
 
 	check_int(pidring_wait(engine, &(struct pidring_event){ 0 }, 1, 60 * MILLISECONDS), 0);
 	check_int(getrlimit(RLIMIT_NOFILE, &limit), 0);
@@ -241,13 +242,12 @@ SCENARIO(cgroup_events, without_descriptors)
 		count++;
 	check(count < 32);
 	freeze_and_thaw(freezer);
-	check_int(pidring_wait(engine, &(struct pidring_event){ 0 }, 1, 100 * MILLISECONDS), 0);
+	expect_quiet(engine);
 	while (count > 0)
 		close(copies[--count]);
 	check_int(setrlimit(RLIMIT_NOFILE, &limit), 0);
-	check_int(pidring_wait(engine, &(struct pidring_event){ 0 }, 1, 100 * MILLISECONDS), 0);
-	snprintf(command, sizeof(command), "echo $$ >%s/cgroup.procs", directory_of(group));
-	check_int(finish(start_program(engine, "sh", "-c", command, NULL)), 0);
+	expect_quiet(engine);
+	send_stranger(engine, group);
 	expect_empty(engine, group);
 	close(freezer);
 	close_group_and_engine(group, engine);
@@ -258,14 +258,13 @@ SCENARIO(cgroup_events, frozen_by_a_stranger)
 {
 	struct pidring *engine = open_engine();
 	struct pidring_cgroup *group = open_group(engine);
-	char command[2400];
+	int freezer = open_freezer(group);
 
-	snprintf(command, sizeof(command), "echo 1 >%s/cgroup.freeze; echo 0 >%s/cgroup.freeze",
-	         directory_of(group), directory_of(group));
 	for (int i = 0; i < 3; i++) {
-		check_int(finish(start_program(engine, "sh", "-c", command, NULL)), 0);
-		check_int(pidring_wait(engine, &(struct pidring_event){ 0 }, 1, 100 * MILLISECONDS), 0);
+		freeze_and_thaw(freezer);
+		expect_quiet(engine);
 	}
+	close(freezer);
 	close_group_and_engine(group, engine);
 }
 
@@ -274,18 +273,16 @@ SCENARIO(cgroup_events, a_stranger_after_a_freeze_by_another)
 {
 	struct pidring *engine = open_engine();
 	struct pidring_cgroup *group = open_group(engine);
-	char freeze[2400], enter[1200];
+	int freezer = open_freezer(group);
 
-	snprintf(freeze, sizeof(freeze), "echo 1 >%s/cgroup.freeze; echo 0 >%s/cgroup.freeze",
-	         directory_of(group), directory_of(group));
-	snprintf(enter, sizeof(enter), "echo $$ >%s/cgroup.procs", directory_of(group));
 	for (int i = 0; i < 3; i++) {
-		check_int(finish(start_program(engine, "sh", "-c", freeze, NULL)), 0);
+		freeze_and_thaw(freezer);
 		check_int(pidring_wait(engine, &(struct pidring_event){ 0 }, 1, 15 * MILLISECONDS), 0);
-		check_int(finish(start_program(engine, "sh", "-c", enter, NULL)), 0);
+		send_stranger(engine, group);
 		expect_empty(engine, group);
-		check_int(pidring_wait(engine, &(struct pidring_event){ 0 }, 1, 100 * MILLISECONDS), 0);
+		expect_quiet(engine);
 	}
+	close(freezer);
 	close_group_and_engine(group, engine);
 }
 
@@ -301,7 +298,7 @@ SCENARIO(cgroup_events, frozen_from_above)
 	check_int(pidring_cgroup_freeze(group, false), 0);
 	check_int(pidring_cgroup_write(group, "cgroup.freeze", "1"), 0);
 	check_int(pidring_cgroup_write(group, "cgroup.freeze", "0"), 0);
-	check_int(pidring_wait(engine, &(struct pidring_event){ 0 }, 1, 100 * MILLISECONDS), 0);
+	expect_quiet(engine);
 	close_group(below);
 	close_group_and_engine(group, engine);
 }

@@ -49,6 +49,11 @@ void expect_nothing(struct pidring *engine)
 		check(event.type != PIDRING_CGROUP_EMPTY);
 }
 
+void expect_quiet(struct pidring *engine)
+{
+	check_int(pidring_wait(engine, &(struct pidring_event){ 0 }, 1, 100 * MILLISECONDS), 0);
+}
+
 const char *directory_of(struct pidring_cgroup *group)
 {
 	static char path[1024];

@@ -21,5 +21,7 @@ const char *directory_of(struct pidring_cgroup *group);
 void expect_empty(struct pidring *engine, struct pidring_cgroup *group);
 /* Whatever else may be told, it is not that. */
 void expect_nothing(struct pidring *engine);
+/* Nothing is told until all has settled, late messages of the kernel's as well. */
+void expect_quiet(struct pidring *engine);
 
 #endif
